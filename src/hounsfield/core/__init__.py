@@ -1,0 +1,1 @@
+"""Nouns of the house: frozen, without input or output, numpy at most."""

@@ -1,0 +1,100 @@
+# Every command a person needs. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Build environments of pip obey the same pins as the install itself.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Once quiet hides the progress, twice the warnings; errors are always shown.
+PIP := $(BIN)/python -m pip install --quiet --quiet -c constraints.txt
+WORKERS ?= 2
+# Given to pytest after our own options, for example: make test TESTS=tests/core PYTEST_ARGS='-k tilt'
+TESTS ?=
+PYTEST_ARGS ?=
+# Folder of the training data; it is no part of the repository.
+DATA ?= ../shared/data
+STARTERS := src/hounsfield/starters
+
+say = @printf '\033[1m==>\033[0m %s\n' $(1)
+
+.PHONY: help setup demo test check bench docs starters clean
+
+help: ## list these commands
+	@printf 'Hounsfield: make <command>\n\n'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# ---- environment: one folder, filled in two stages; a stamp makes the next run fast
+
+$(BIN)/pip:
+	$(call say,"Making the environment $(VENV)")
+	@for python in $${PYTHON:-} python3.11 python3.12 python3; do \
+	    if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then \
+	        "$$python" -m venv $(VENV) && exit 0; \
+	        echo "$$python could not make an environment. On Debian: apt-get install python3-venv" >&2; exit 1; \
+	    fi; \
+	done; \
+	echo 'Hounsfield needs Python 3.11 or 3.12. Install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1
+
+$(VENV)/.stamp-plain: pyproject.toml constraints.txt | $(BIN)/pip
+	$(call say,"Installing Hounsfield without torch: about 1 GB and 1 to 3 minutes")
+	@$(PIP) -e .
+	@touch $@
+
+# torch comes first and by itself, so that no other package can draw in a build with CUDA.
+$(VENV)/.stamp-full: pyproject.toml constraints.txt | $(BIN)/pip
+	$(call say,"Installing torch for the CPU (1/2): about half a minute")
+	@$(PIP) torch==2.13.0
+	$(call say,"Installing Hounsfield with what training and testing need (2/2): 2 to 4 minutes")
+	@$(PIP) -e '.[train,dev]'
+	@touch $(VENV)/.stamp-plain $@
+
+setup: $(VENV)/.stamp-full ## make .venv with everything: analyse, train, test
+	$(call say,"Ready: $(BIN)/hounsfield --help")
+
+# ---- what people run
+
+demo: $(VENV)/.stamp-plain ## analyse the built-in example studies, offline, and name the pages written
+	$(call say,"Running hounsfield demo")
+	@$(BIN)/hounsfield demo -o demo-out
+
+test: $(VENV)/.stamp-full ## run all tests; skipped ones are listed with their reason
+	$(call say,"Running the tests on $(WORKERS) processes")
+	@$(BIN)/pytest -n $(WORKERS) -ra $(PYTEST_ARGS) $(TESTS)
+
+check: $(VENV)/.stamp-full ## lint, format, types, floors, house meter, documentation
+	$(call say,"Lint (ruff)")
+	@$(BIN)/ruff check .
+	$(call say,"Format (ruff)")
+	@$(BIN)/ruff format --check --quiet .
+	$(call say,"Types (mypy --strict): up to a minute the first time")
+	@$(BIN)/mypy --strict src
+	$(call say,"Floors (import-linter)")
+	@$(BIN)/lint-imports --no-logo
+	$(call say,"House meter")
+	@$(BIN)/pytest -q tests/house
+	@$(MAKE) --no-print-directory docs
+
+docs: $(VENV)/.stamp-full ## run the code of the documentation and check its links
+	$(call say,"Documentation: code blocks and links")
+	@$(BIN)/pytest -q tests/docs
+
+bench: $(VENV)/.stamp-full ## compare speed and results side by side with peers, one table a run
+	@if [ ! -f benchmarks/__main__.py ]; then echo 'No benchmark is written yet (benchmarks/__main__.py).' >&2; exit 1; fi
+	$(call say,"Benchmarks")
+	@$(BIN)/python -m benchmarks
+
+starters: $(VENV)/.stamp-full ## train the starter models again from DATA (default ../shared/data)
+	$(call say,"Training the starter models from $(DATA)")
+	@mkdir -p $(STARTERS)
+	@$(BIN)/hounsfield train $(DATA)/chest_xray_pneumonia -o $(STARTERS)/chest-xray-pneumonia.model
+	@$(BIN)/hounsfield train $(DATA)/brain_mri -o $(STARTERS)/brain-mri-tumour.model
+	@$(BIN)/hounsfield train $(DATA)/body_part -o $(STARTERS)/body-part.model
+
+clean: ## remove .venv, caches and what the commands wrote
+	@rm -rf $(VENV) demo-out dist build runs bench-out htmlcov .coverage .coverage.* .*_cache .hypothesis
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,54 @@
+"""``hounsfield analyse``: a study in, findings and reports out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hounsfield.cli.flags import Debug, Json, Quiet, Threads, Tongue
+from hounsfield.cli.talk import Talk
+
+
+def analyse(
+    study: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    task: Annotated[str | None, typer.Option("--task", help="Ask only this task; see `hounsfield info`.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A model's name or file instead of the task's.")
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    language: Tongue = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Analyse a study: check it, ask the fitting model, write HTML, JSON, DICOM SR and Secondary Capture.
+
+    Exit codes: 0 every series answered, 3 none could be, 4 some could.
+    """
+    from hounsfield.cli.options import pipeline_options
+    from hounsfield.pipeline import analyse as run
+    from hounsfield.settings import read_settings
+
+    settings = read_settings({"language": language, "threads": threads})
+    talk = Talk(as_json, settings.language, quiet)
+    with talk.progress(talk.label("analysing")) as progress:
+        outcome = run(study, output, pipeline_options(settings, task=task, model=model), progress)
+    data = outcome.as_json(settings.language)
+    talk.answer(data, lambda: _lines(data, talk, output))
+    return outcome.exit_code
+
+
+def _lines(data: dict[str, Any], talk: Talk, output: Path) -> Iterator[str]:
+    for entry in data["studies"]:
+        yield f"{entry['task'] or '-':<12} {entry['status']:<9} {entry['study_instance_uid']}"
+        for finding in entry["findings"]:
+            score = "" if finding["score"] is None else f"  {finding['score']:.3f}"
+            yield f"    {finding['type']} ({finding['site']}): {finding['presence']}{score}"
+        for issue in entry["issues"]:
+            yield f"    {issue['severity']} {issue['code']}: {issue['text']}"
+    for item in data["refused"]:
+        yield f"refused {item['name']}: {item['code']} {item['text']} {item['next']}"
+    yield f"{talk.label('written')}: {output / 'index.html'}"
+    yield talk.label("research-only")

@@ -1,0 +1,48 @@
+"""``hounsfield check``: what is in a study, and whether it is fit to be analysed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hounsfield.cli.flags import Debug, Json, Quiet, Threads, Tongue
+from hounsfield.cli.talk import Talk
+
+
+def check(
+    study: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR.")],
+    threads: Threads = None,
+    as_json: Json = False,
+    language: Tongue = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Check a study without analysing it: reject, warn or pass for each series, with reasons.
+
+    Exit codes: 0 nothing to reject, 3 everything rejected, 4 some.
+    """
+    from hounsfield.cli.options import pipeline_options
+    from hounsfield.pipeline import check as run
+    from hounsfield.settings import read_settings
+
+    settings = read_settings({"language": language, "threads": threads})
+    talk = Talk(as_json, settings.language, quiet)
+    with talk.progress(talk.label("checking")) as progress:
+        outcome = run(study, pipeline_options(settings), progress)
+    data = outcome.as_json(settings.language)
+    talk.answer(data, lambda: _lines(data))
+    return outcome.exit_code
+
+
+def _lines(data: dict[str, Any]) -> Iterator[str]:
+    for entry in data["studies"]:
+        yield entry["study_instance_uid"]
+        for series in entry["series"]:
+            shape = " x ".join(str(number) for number in series["shape"] or ())
+            kind = series["modality"] or "picture"
+            yield f"  {series['verdict']:<6} {kind:<8} {shape:<16} {series['series_instance_uid']}"
+            for issue in series["issues"]:
+                yield f"      {issue['severity']} {issue['code']}: {issue['text']}"
+    for item in data["refused"]:
+        yield f"refused {item['name']}: {item['code']} {item['text']} {item['next']}"

@@ -1,0 +1,40 @@
+"""Task: what a clinical question takes, which model answers it, and where in the body it looks."""
+
+from dataclasses import dataclass
+
+from hounsfield.core.codes import CodedConcept
+from hounsfield.core.study import Series
+from hounsfield.messages import Language
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question that can be asked of a series.
+
+    Attributes:
+        name: stable name, such as ``chest-xray``.
+        model: name of the model that answers it.
+        modalities: DICOM modalities it takes; a picture without a modality is taken too.
+        site: where the findings lie.
+        takes_en: what it takes, in English.
+        takes_zh: what it takes, in Simplified Chinese.
+    """
+
+    name: str
+    model: str
+    modalities: tuple[str, ...]
+    site: CodedConcept
+    takes_en: str
+    takes_zh: str
+
+    def takes(self, language: Language = "en") -> str:
+        """Return what the task takes, in a language."""
+        return self.takes_zh if language == "zh" else self.takes_en
+
+    def takes_modality(self, series: Series) -> bool:
+        """Whether the header allows this task: the right modality, or none because the file is a picture."""
+        return series.modality in self.modalities or series.modality in PICTURE_MODALITIES
+
+
+PICTURE_MODALITIES = ("", "OT", "SC")
+"""Modalities that say nothing about how an image was made, so the gate alone decides."""

@@ -1,0 +1,46 @@
+"""The tasks there are, and the choice among them for a series; other packages add theirs by entry point."""
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from hounsfield.clinical import brain_mri, chest_xray
+from hounsfield.clinical.task import Task
+from hounsfield.core.study import Series
+from hounsfield.errors import SettingsError, UnsupportedModality
+
+BUILT_IN = (brain_mri.TASK, chest_xray.TASK)
+
+
+def all_tasks() -> tuple[Task, ...]:
+    """Return the built-in tasks and those of the entry point group ``hounsfield.tasks``, by name."""
+    added = tuple(point.load() for point in entry_points(group="hounsfield.tasks"))
+    return tuple(sorted((*BUILT_IN, *added), key=lambda task: task.name))
+
+
+def find_task(name: str) -> Task:
+    """Return a task by name.
+
+    Raises:
+        SettingsError: ``E950`` when there is none.
+    """
+    for task in all_tasks():
+        if task.name == name:
+            return task
+    raise SettingsError("E950", found=name, known=", ".join(task.name for task in all_tasks()))
+
+
+def candidates(series: Series, tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Return the tasks whose modality fits the header of a series.
+
+    Raises:
+        UnsupportedModality: ``E951`` when none does.
+    """
+    fitting = tuple(task for task in tasks if task.takes_modality(series))
+    if not fitting:
+        raise UnsupportedModality(
+            "E951",
+            uid=series.series_instance_uid,
+            found=series.modality,
+            expected=", ".join(f"{task.name} ({'/'.join(task.modalities)})" for task in tasks),
+        )
+    return fitting

@@ -1,0 +1,88 @@
+"""Settings: one frozen tree, and the only reader of the environment and of settings files.
+
+Order, later wins: defaults, ``hounsfield.toml`` (the file named by ``HOUNSFIELD_SETTINGS``, else the one in the user's
+configuration folder), ``HOUNSFIELD_*`` variables, flags. No variable is required.
+"""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hounsfield.errors import SettingsError
+
+PREFIX = "HOUNSFIELD_"
+
+
+class Settings(BaseModel):
+    """Everything that can be set; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: Literal["en", "zh"] = Field("en", description="Language of messages, pages and reports: en or zh.")
+    models_folder: Path | None = Field(None, description="Folder with further model packages, beside the starters.")
+    threads: int = Field(
+        0, ge=0, le=1024, description="Threads for running networks; 0 takes the cores of the machine."
+    )
+    max_pixel_bytes: int = Field(
+        2 * 1024**3, ge=1024, description="Largest size of the decoded pixels of one series, in bytes."
+    )
+    max_archive_bytes: int = Field(
+        8 * 1024**3, ge=1024, description="Largest size of everything extracted from one zip file, in bytes."
+    )
+    max_files: int = Field(50_000, ge=1, description="Largest number of files taken from one folder or zip file.")
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the resolved settings, for provenance."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def read_settings(
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    home: Path | None = None,
+) -> Settings:
+    """Read the settings from file, environment and flags, later ones winning.
+
+    Args:
+        flags: values given on the command line; None values are ignored.
+        environment: variables to read, the process's own when None.
+        home: the user's folder, for tests.
+
+    Raises:
+        SettingsError: ``E701`` for an unknown key or a wrong value, ``E702`` for a file that cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    values = _from_file(variables, home)
+    fields = Settings.model_fields
+    for name, text in variables.items():
+        key = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and key in fields and text != "":
+            values[key] = text
+    values.update({key: value for key, value in (flags or {}).items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            "E701", name=name, found=first.get("input"), expected=first["msg"], known=", ".join(fields)
+        ) from error
+
+
+def _from_file(variables: Mapping[str, str], home: Path | None) -> dict[str, Any]:
+    named = variables.get(PREFIX + "SETTINGS")
+    folder = (
+        Path(variables["XDG_CONFIG_HOME"]) if variables.get("XDG_CONFIG_HOME") else (home or Path.home()) / ".config"
+    )
+    path = Path(named) if named else folder / "hounsfield" / "hounsfield.toml"
+    if not named and not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError("E702", found=path.name, cause=type(error).__name__) from error

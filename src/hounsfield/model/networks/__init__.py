@@ -1,0 +1,1 @@
+"""Networks in torch (the ``train`` extra): ``catalogue`` lists them without torch, ``build`` makes them."""

@@ -1,0 +1,71 @@
+"""What a person may ask of a training run; a field's sentence is the help of its option on the command line."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def _option(default: Any, sentence: str) -> Any:  # noqa: ANN401 - a dataclass field stands for any type
+    return field(default=default, metadata={"help": sentence})
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of one run; None means: decided by the recipe, else by the plan from the data.
+
+    ``field.metadata["help"]`` of each field is its sentence.
+    """
+
+    recipe: Path | None = _option(None, "Recipe file (TOML): model facts, preparing steps, network, augmentation.")
+    network: str | None = _option(None, "Network: article, lenet, alexnet, vgg11-19, resnet18-50, small-residual.")
+    size: int | None = _option(None, "Side in pixels that images are prepared to.")
+    seed: int | None = _option(None, "Seed of every drawn number; the same seed gives the same weights on a CPU.")
+    epochs: int | None = _option(None, "Passes over the training part.")
+    time_limit_seconds: float | None = _option(None, "Training time; the schedule is shortened to end within it.")
+    batch_size: int | None = _option(None, "Images of a batch.")
+    learning_rate: float | None = _option(None, "Highest learning rate.")
+    resume: bool = _option(False, "Go on from the last checkpoint of the run folder.")
+    class_names: tuple[str, ...] = _option((), "Names of the classes, for data that only number them.")
+    name: str | None = _option(None, "Name of the model; by default the name of the output file.")
+    threads: int | None = _option(None, "Threads of arithmetic; by default the cores this process may use.")
+    command: str = _option("", "The command line, as the model package states it.")
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """Metrics of one part of the data.
+
+    Attributes:
+        part: ``tuning`` or ``test``.
+        case_count: number of cases.
+        metrics: value, low and high of each metric by name.
+    """
+
+    part: str
+    case_count: int
+    metrics: dict[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run wrote.
+
+    Attributes:
+        model: the model package.
+        run_folder: plan, log, checkpoints, figures and report.
+        report: the HTML page.
+        weights_digest: SHA-256 of ``network.onnx``.
+        results: metrics of the tuning part, then of the test part where there is one.
+        epochs_run: epochs that were trained.
+        stopped_by: ``schedule``, ``early stop`` or ``time limit``.
+        seconds: time of the whole run, earlier interrupted ones included.
+    """
+
+    model: Path
+    run_folder: Path
+    report: Path
+    weights_digest: str
+    results: tuple[PartResult, ...]
+    epochs_run: int
+    stopped_by: str
+    seconds: float

@@ -75,6 +75,8 @@ def _earlier_names(final: Path) -> tuple[str, ...]:
         entries = json.loads((final / MARKER).read_text(encoding="utf-8"))["entries"]
     except (OSError, ValueError, KeyError, TypeError):
         return ()
+    if not isinstance(entries, list):
+        return ()
     plain = [
         name for name in entries if isinstance(name, str) and name == Path(name).name and name not in {"", ".", ".."}
     ]

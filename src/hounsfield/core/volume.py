@@ -41,12 +41,14 @@ class Presentation:
     Attributes:
         window: the VOI window, None for the full range.
         is_inverted: high values are dark (MONOCHROME1, or Presentation LUT Shape INVERSE).
-        lookup_table: VOI LUT applied instead of a window, as (first value mapped, table).
+        lookup_table: VOI LUT applied instead of a window, as (first value mapped, table spread over 0..65535).
+        padding: lowest and highest sample value that is padding and no part of the picture, None without padding.
     """
 
     window: Window | None = None
     is_inverted: bool = False
     lookup_table: tuple[int, npt.NDArray[np.uint16]] | None = None
+    padding: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""The table of steps: built-in ones here, others through entry points of the group ``hounsfield.steps``."""
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any
+
+from hounsfield.errors import PrepareError
+from hounsfield.prepare.foreground import CropForeground
+from hounsfield.prepare.grey import Grey
+from hounsfield.prepare.resize import Resize
+from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
+from hounsfield.prepare.square import CentreCropSquare, PadSquare
+from hounsfield.prepare.step import Step
+from hounsfield.prepare.turn import Flip, Rotate90
+
+GROUP = "hounsfield.steps"
+
+BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
+    {
+        step.name: step
+        for step in (
+            CentreCropSquare,
+            CropForeground,
+            Flip,
+            Grey,
+            PadSquare,
+            PercentileScale,
+            Rescale,
+            Resize,
+            Rotate90,
+            Window,
+            ZScore,
+        )
+    }
+)
+"""Name and class of every built-in step."""
+
+
+def step_names() -> tuple[str, ...]:
+    """Return the names of all steps that can be used here, sorted; nothing foreign is loaded."""
+    return tuple(sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+
+
+def step_class(name: str) -> type[Step]:
+    """Return the class of a step. An entry point cannot take the name of a built-in step.
+
+    Raises:
+        PrepareError: ``E401``, no step has this name; ``E409``, an installed step does not keep the protocol.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    points = entry_points(group=GROUP, name=name)
+    if not points:
+        raise PrepareError("E401", found=name[:80], expected=", ".join(step_names()))
+    found: Any = next(iter(points)).load()
+    wanted = ("name", "is_geometric", "settings", "draw", "apply", "invert")
+    is_step = isinstance(found, type) and all(hasattr(found, attribute) for attribute in wanted)
+    if not is_step or getattr(found, "name", "") != name:
+        raise PrepareError("E409", step=name)
+    kept: type[Step] = found
+    return kept

@@ -1,0 +1,197 @@
+"""Scaling of samples: percentile-scale, window, rescale and z-score."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.volume import Presentation, Samples, Volume
+from hounsfield.errors import NotInvertible, PrepareError
+from hounsfield.prepare.statistics import robust_samples
+from hounsfield.prepare.step import STRICT, Parameters
+
+Percentage = Annotated[float, Field(ge=0, le=100)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class PercentileScale:
+    """Map the low and high percentile of each slice to 0 and 1, and clip.
+
+    The percentiles are of ``statistics.robust_samples``: flat edges and burned-in markers do not count. Each slice has
+    its own, as each image had in training. A slice without any contrast becomes 0.
+    """
+
+    name: ClassVar[str] = "percentile-scale"
+    is_geometric: ClassVar[bool] = False
+
+    low_percentile: Percentage = 0.5
+    high_percentile: Percentage = 99.5
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "PercentileScale":
+        if self.low_percentile >= self.high_percentile:
+            raise ValueError("low_percentile must be below high_percentile")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings."""
+        return asdict(self)
+
+    def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
+        """Find the two levels of each slice.
+
+        Raises:
+            PrepareError: ``E405``, a slice has no finite sample.
+        """
+        lows, highs = [], []
+        for index in range(volume.geometry.shape[0]):
+            samples = robust_samples(volume.array[..., index, :, :])
+            if not samples.size:
+                raise PrepareError("E405", step=self.name, slice_index=index)
+            low, high = np.percentile(samples, [self.low_percentile, self.high_percentile])
+            lows.append(float(low))
+            highs.append(float(high))
+        return {"low": lows, "high": highs}
+
+    def apply(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Scale and clip to 0..1, float32."""
+        low = _per_slice(parameters["low"], volume, self.name)
+        width = _per_slice(parameters["high"], volume, self.name) - low
+        scaled = _linear(volume.array, low, np.where(width > 0, width, np.inf))
+        return _with_samples(volume, np.clip(scaled, 0, 1), Quantity.DISPLAY)
+
+    def invert(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Refuse: what was clipped is lost."""
+        raise NotInvertible("E403", step=self.name)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Window:
+    """Show a window of the quantity as 0..1, and clip (LINEAR_EXACT, PS3.3 C.11.2.1.3.2)."""
+
+    name: ClassVar[str] = "window"
+    is_geometric: ClassVar[bool] = False
+
+    center: float
+    width: Annotated[float, Field(gt=0)]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings."""
+        return asdict(self)
+
+    def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
+        """Record the window."""
+        return {"center": self.center, "width": self.width}
+
+    def apply(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Scale and clip to 0..1, float32."""
+        low = np.float64(parameters["center"] - parameters["width"] / 2)
+        scaled = _linear(volume.array, low, np.float64(parameters["width"]))
+        return _with_samples(volume, np.clip(scaled, 0, 1), Quantity.DISPLAY)
+
+    def invert(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Refuse: what was clipped is lost."""
+        raise NotInvertible("E403", step=self.name)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Rescale:
+    """Map ``minimum`` to 0 and ``maximum`` to 1 without clipping; undone up to float32 rounding."""
+
+    name: ClassVar[str] = "rescale"
+    is_geometric: ClassVar[bool] = False
+
+    minimum: float
+    maximum: float
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Rescale":
+        if self.minimum >= self.maximum:
+            raise ValueError("minimum must be below maximum")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings."""
+        return asdict(self)
+
+    def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
+        """Record the range and the quantity to come back to."""
+        return {"minimum": self.minimum, "maximum": self.maximum, "quantity": volume.quantity.name.lower()}
+
+    def apply(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Scale, float32."""
+        low = np.float64(parameters["minimum"])
+        is_display = volume.quantity is Quantity.DISPLAY
+        quantity = Quantity.DISPLAY if is_display else Quantity.ARBITRARY
+        return _with_samples(volume, _linear(volume.array, low, np.float64(parameters["maximum"]) - low), quantity)
+
+    def invert(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Scale back."""
+        low = np.float64(parameters["minimum"])
+        samples = volume.array.astype(np.float64) * (parameters["maximum"] - low) + low
+        return _with_samples(volume, samples, Quantity.named(parameters["quantity"]))
+
+
+@dataclass(frozen=True, config=STRICT)
+class ZScore:
+    """Take the mean of each slice off and divide by its standard deviation (of the finite samples, n in the divisor).
+
+    A slice without any contrast becomes 0; any other is undone up to float32 rounding.
+    """
+
+    name: ClassVar[str] = "z-score"
+    is_geometric: ClassVar[bool] = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings: there are none."""
+        return asdict(self)
+
+    def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
+        """Find the mean and deviation of each slice.
+
+        Raises:
+            PrepareError: ``E405``, a slice has no finite sample.
+        """
+        means, deviations = [], []
+        for index in range(volume.geometry.shape[0]):
+            samples = volume.array[..., index, :, :].astype(np.float64)
+            samples = samples[np.isfinite(samples)]
+            if not samples.size:
+                raise PrepareError("E405", step=self.name, slice_index=index)
+            means.append(float(samples.mean()))
+            deviations.append(float(samples.std()) if np.ptp(samples) > 0 else 0.0)
+        return {"mean": means, "deviation": deviations, "quantity": volume.quantity.name.lower()}
+
+    def apply(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Standardise, float32."""
+        deviation = _per_slice(parameters["deviation"], volume, self.name)
+        scaled = _linear(
+            volume.array, _per_slice(parameters["mean"], volume, self.name), np.where(deviation > 0, deviation, np.inf)
+        )
+        return _with_samples(volume, scaled, Quantity.ARBITRARY)
+
+    def invert(self, volume: Volume, parameters: Parameters) -> Volume:
+        """Scale back."""
+        samples = volume.array.astype(np.float64) * _per_slice(parameters["deviation"], volume, self.name)
+        samples += _per_slice(parameters["mean"], volume, self.name)
+        return _with_samples(volume, samples, Quantity.named(parameters["quantity"]))
+
+
+def _linear(array: Samples, low: Samples | np.float64, width: Samples | np.float64) -> npt.NDArray[np.float64]:
+    return np.asarray((array.astype(np.float64) - low) / width)
+
+
+def _per_slice(values: Sequence[float], volume: Volume, step: str) -> npt.NDArray[np.float64]:
+    """Return one value a slice, shaped to go with the array."""
+    if len(values) != volume.geometry.shape[0]:
+        raise PrepareError("E406", step=step, found=volume.geometry.shape[0], expected=len(values))
+    return np.asarray(values, dtype=np.float64)[:, None, None]
+
+
+def _with_samples(volume: Volume, samples: Samples, quantity: Quantity) -> Volume:
+    return volume.with_array(samples.astype(np.float32), quantity=quantity, presentation=Presentation())

@@ -1,0 +1,159 @@
+"""A manifest: a CSV file with a path and a label a row, and patient, part and other columns where they are known."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hounsfield.cases.names import match_names, part_of, plain, summary
+from hounsfield.cases.readers import FileReader
+from hounsfield.cases.table import Case, CaseTable, Source
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError
+
+MAX_MISSING_SHARE = 0.1
+"""Share of rows whose file may be missing before the manifest is refused."""
+
+MAX_MANIFEST_BYTES = 256 * 2**20
+_COLUMNS = {
+    "path": ("path", "file", "filename", "filepath", "image", "imagepath", "imagefile"),
+    "label": ("label", "class", "target", "diagnosis", "category"),
+    "patient": ("patientid", "patient", "subject", "subjectid"),
+    "split": ("split", "part", "subset", "partition"),
+}
+_Rows = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The name of each known column in this file, and the columns left over."""
+
+    known: dict[str, str]
+    others: tuple[str, ...]
+
+
+def is_manifest(path: Path) -> bool:
+    """Tell whether a CSV file has a column for paths and one for labels."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline(65536)
+    except (OSError, UnicodeDecodeError):
+        return False
+    header = _header(next(csv.reader([first], delimiter=_delimiter(first)), []))
+    return {"path", "label"} <= header.known.keys()
+
+
+def read_manifest(path: Path, class_names: Sequence[str] | None = None) -> CaseTable:
+    """Return the cases of a CSV manifest; paths are relative to its folder and may not leave it.
+
+    Columns are found without case and signs: path, label, patient_id, split; every other column is kept for subgroups.
+    A label may be a class name, or the number of a class when names are given.
+
+    Raises:
+        DatasetError: ``E813`` no column path or label, ``E814`` a path that leaves the folder, ``E815`` not readable as
+            UTF-8 text or empty, ``E805`` too many files missing, ``E820`` a path twice, ``E821`` an unknown part.
+    """
+    rows, header = _read_rows(path)
+    _check_paths(path, rows, header)
+    kept: _Rows = []
+    missing: _Rows = []
+    for row in rows:
+        present = (path.parent / row[header.known["path"]]).exists()
+        (kept if present else missing).append(row)
+    if len(missing) > MAX_MISSING_SHARE * len(rows):
+        absent = summary([row[header.known["path"]] for row in missing])
+        raise DatasetError("E805", count=len(missing), total=len(rows), cases=absent)
+    names, index_of, has_names = _classes(path, kept, header, class_names)
+    cases = tuple(_case(path, row, header, index_of) for row in kept)
+    return CaseTable(path.stem, names, cases, _issues(cases, missing, header), "manifest", FileReader(), has_names)
+
+
+def _read_rows(path: Path) -> tuple[_Rows, _Header]:
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise DatasetError("E815", path=path.name, reason=f"> {MAX_MANIFEST_BYTES // 2**20} MB")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        lines = text.splitlines()
+        reader = csv.DictReader(lines, delimiter=_delimiter(lines[0] if lines else ""), restval="", restkey="")
+        rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError("E815", path=path.name, reason=type(error).__name__) from error
+    header = _header(reader.fieldnames or [])
+    if not rows:
+        raise DatasetError("E815", path=path.name, reason="0 rows")
+    absent = [name for name in ("path", "label") if name not in header.known]
+    if absent:
+        raise DatasetError("E813", path=path.name, found=summary(list(reader.fieldnames or [])), expected=absent[0])
+    return rows, header
+
+
+def _delimiter(first_line: str) -> str:
+    return max(",;\t", key=first_line.count)
+
+
+def _header(columns: Sequence[str]) -> _Header:
+    known = {}
+    for noun, words in _COLUMNS.items():
+        for column in columns:
+            if plain(column) in words and noun not in known:
+                known[noun] = column
+    return _Header(known, tuple(column for column in columns if column and column not in known.values()))
+
+
+def _check_paths(path: Path, rows: _Rows, header: _Header) -> None:
+    root = path.parent.resolve()
+    seen = set()
+    for row in rows:
+        text = row[header.known["path"]]
+        target = (root / text).resolve()
+        if not text or Path(text).is_absolute() or not target.is_relative_to(root) or target == root:
+            raise DatasetError("E814", path=path.name, found=text)
+        if target in seen:
+            raise DatasetError("E820", path=path.name, found=text)
+        seen.add(target)
+
+
+def _classes(
+    path: Path, rows: _Rows, header: _Header, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], dict[str, int], bool]:
+    found = sorted({row[header.known["label"]] for row in rows} - {""})
+    is_numbers = all(text.isdecimal() for text in found)
+    if is_numbers:
+        found.sort(key=int)
+    if class_names:
+        names = tuple(class_names)
+        if is_numbers and not {plain(text) for text in found} <= {plain(name) for name in names}:
+            outside = [text for text in found if int(text) >= len(names)]
+            if outside:
+                raise DatasetError("E806", found=outside[0], where=path.name, expected=", ".join(names))
+            return names, {text: int(text) for text in found}, True
+        return names, match_names(found, names, path.name), True
+    spellings = {plain(text) or text: text for text in reversed(found)}
+    names = tuple(dict.fromkeys(spellings[plain(text) or text] for text in found))
+    return names, {text: names.index(spellings[plain(text) or text]) for text in found}, not is_numbers
+
+
+def _case(path: Path, row: dict[str, str], header: _Header, index_of: dict[str, int]) -> Case:
+    text = row[header.known["path"]]
+    split = row[header.known["split"]] if "split" in header.known else ""
+    part = part_of(split) if split else None
+    if split and part is None:
+        raise DatasetError("E821", path=path.name, found=split)
+    patient = row[header.known["patient"]] if "patient" in header.known else ""
+    attributes = tuple((column, row[column]) for column in header.others)
+    label = index_of.get(row[header.known["label"]])
+    return Case(text, label, patient or None, part, Source(path.parent / text), attributes)
+
+
+def _issues(cases: Sequence[Case], missing: _Rows, header: _Header) -> tuple[QualityIssue, ...]:
+    issues = []
+    unknown = sum(case.patient is None for case in cases)
+    if unknown:
+        issues.append(QualityIssue("Q800", Severity.NOTE, {"count": unknown, "total": len(cases)}))
+    if missing:
+        names = summary([row[header.known["path"]] for row in missing])
+        issues.append(QualityIssue("Q805", Severity.WARN, {"count": len(missing), "cases": names}))
+    unlabelled = [case.identifier for case in cases if case.label is None]
+    if unlabelled:
+        issues.append(QualityIssue("Q807", Severity.WARN, {"count": len(unlabelled), "cases": summary(unlabelled)}))
+    return tuple(issues)

@@ -1,0 +1,128 @@
+"""MedMNIST files: one npz with images and labels of the parts train, val and test, or some of them."""
+
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.cases.names import PARTS, TEST, TRAINING, TUNING, medmnist_names, summary
+from hounsfield.cases.readers import ArrayReader
+from hounsfield.cases.table import Case, CaseTable, Source
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError
+
+MAX_ARRAY_BYTES = 4 * 2**30
+"""Largest array that is read into memory."""
+
+_KEYS = {TRAINING: "train", TUNING: "val", TEST: "test"}
+_Array = npt.NDArray[Any]
+
+
+def is_medmnist(path: Path) -> bool:
+    """Tell whether a file is an npz with images and labels of at least one part."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return any({f"{key}_images.npy", f"{key}_labels.npy"} <= names for key in _KEYS.values())
+
+
+def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseTable:
+    """Return the cases of a MedMNIST file; its arrays are held in memory and become Volumes row by row.
+
+    Raises:
+        DatasetError: ``E807`` pickled objects, ``E808`` images and labels differ in number, ``E809`` NaN,
+            ``E810`` not a readable npz, ``E811`` too large, ``E812`` labels or images of another form, ``E806``.
+    """
+    parts = _read_parts(path)
+    labels = {part: _as_labels(values, path, part) for part, (_, values) in parts.items()}
+    for part, (images, _) in parts.items():
+        _check_images(images, len(labels[part]), path, part)
+    highest = max(int(values.max()) for values in labels.values())
+    published = medmnist_names(path, highest + 1)
+    names = tuple(class_names or published or [str(index) for index in range(highest + 1)])
+    if highest >= len(names):
+        raise DatasetError("E806", found=highest, where=path.name, expected=", ".join(names))
+    cases: list[Case] = []
+    for part, values in labels.items():
+        start = len(cases)
+        cases += [
+            Case(f"{_KEYS[part]}/{row}", int(label), None, part, Source(path, start + row))
+            for row, label in enumerate(values)
+        ]
+    reader = ArrayReader(tuple(images for images, _ in parts.values()))
+    issues = (QualityIssue("Q800", Severity.NOTE, {"count": len(cases), "total": len(cases)}),)
+    has_names = bool(class_names or published)
+    return CaseTable(path.stem, names, tuple(cases), issues, "medmnist", reader, has_names)
+
+
+def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
+    parts = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            keys = set(archive.files)
+            for part in PARTS:
+                images, labels = f"{_KEYS[part]}_images", f"{_KEYS[part]}_labels"
+                if {images, labels} <= keys:
+                    _check_size(path, (images, labels))
+                    parts[part] = (archive[images], archive[labels])
+    except (OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise DatasetError("E810", path=path.name, reason=type(error).__name__) from error
+    except ValueError as error:
+        pickled = "pickle" in str(error).lower()
+        raise DatasetError("E807" if pickled else "E810", path=path.name, reason="ValueError") from error
+    except MemoryError as error:
+        raise DatasetError("E811", path=path.name, found_mb="?", expected_mb=MAX_ARRAY_BYTES // 2**20) from error
+    if not parts:
+        raise DatasetError("E801", found=f"{path.name}: {summary(sorted(keys), 6)}")
+    return parts
+
+
+def _check_size(path: Path, keys: tuple[str, str]) -> None:
+    """Refuse an array that would fill the memory, by what its header declares and by what the file holds."""
+    with zipfile.ZipFile(path) as archive:
+        for key in keys:
+            with archive.open(f"{key}.npy") as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+            size = max(archive.getinfo(f"{key}.npy").file_size, math.prod(shape) * dtype.itemsize)
+            if size > MAX_ARRAY_BYTES:
+                limit = MAX_ARRAY_BYTES // 2**20
+                raise DatasetError("E811", path=path.name, found_mb=size // 2**20, expected_mb=limit)
+
+
+def _as_labels(values: _Array, path: Path, part: str) -> npt.NDArray[np.int64]:
+    where = f"{path.name} {_KEYS[part]}_labels"
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or values.dtype.kind not in "biuf" or not len(values):
+        raise DatasetError("E812", where=where, found=f"{values.shape} {values.dtype}", expected="(n,) (n, 1)")
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise DatasetError("E809", where=where, count=int((~np.isfinite(values)).sum()))
+        if (values != np.round(values)).any():
+            raise DatasetError("E812", where=where, found=f"{values.dtype}", expected="0, 1, 2, …")
+    labels = values.astype(np.int64)
+    if labels.min() < 0:
+        raise DatasetError("E806", found=int(labels.min()), where=where, expected="0, 1, 2, …")
+    return labels
+
+
+def _check_images(images: _Array, count: int, path: Path, part: str) -> None:
+    where = f"{path.name} {_KEYS[part]}_images"
+    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf" or 0 in images.shape:
+        expected = "(n, row, column) (n, row, column, 3) (n, slice, row, column)"
+        raise DatasetError("E812", where=where, found=f"{images.shape} {images.dtype}", expected=expected)
+    if len(images) != count:
+        raise DatasetError("E808", where=where, images=len(images), labels=count)
+    if images.dtype.kind == "f":
+        bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)
+        if bad.any():
+            rows = summary([f"{_KEYS[part]}/{row}" for row in np.flatnonzero(bad)])
+            raise DatasetError("E809", where=f"{where}: {rows}", count=int(bad.sum()))

@@ -1,0 +1,91 @@
+"""Names of classes and parts: which spellings mean the same, and which class means that nothing was found."""
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from hounsfield.errors import DatasetError
+
+TRAINING = "training"
+TUNING = "tuning"
+TEST = "test"
+EXCLUDED = "excluded"
+"""A case set aside: a copy of it, or its patient, is in a part that the source declares to be held back."""
+
+PARTS = (TRAINING, TUNING, TEST)
+
+_PART_OF_WORD = {
+    "train": TRAINING, "training": TRAINING, "tr": TRAINING,
+    "val": TUNING, "valid": TUNING, "validation": TUNING, "tune": TUNING, "tuning": TUNING, "dev": TUNING,
+    "test": TEST, "testing": TEST, "ts": TEST, "holdout": TEST, "heldout": TEST,
+}  # fmt: skip
+
+_ABSENCE = re.compile(
+    r"normals?|healthy|negatives?|none|nothing|controls?|clear|unremarkable"
+    r"|(no|not|non|without)(tumou?rs?|fractured?|fractures|diseased?|cancer|pneumonia|lesions?|findings?|nodules?|mass"
+    r"|abnormal(ity)?|abnormalities|h(a)?emorrhage|stroke|covid|infection|opacity|present|affected)"
+)
+
+
+def part_of(word: str) -> str | None:
+    """Return the part (``training``, ``tuning``, ``test``) that a folder, key or column value names, or None."""
+    return _PART_OF_WORD.get(re.sub(r"[^a-z]", "", word.lower()))
+
+
+def plain(name: str) -> str:
+    """Return a class name reduced to lower-case letters and digits, so that spellings can be compared.
+
+    >>> plain("No_Tumor") == plain("notumor")
+    True
+    """
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def means_absence(name: str) -> bool:
+    """Tell whether a class name says that nothing of the kind was seen (``normal``, ``notumor``, ``not_fractured``).
+
+    >>> [means_absence(name) for name in ("NORMAL", "notumor", "not_fractured", "benign", "nodule")]
+    [True, True, True, False, False]
+    """
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    if len(words) > 1 and words[0] in ("no", "not", "without"):
+        return True
+    return _ABSENCE.fullmatch("".join(words)) is not None
+
+
+def match_names(found: Sequence[str], expected: Sequence[str], where: str) -> dict[str, int]:
+    """Return the index in ``expected`` of each found class name; case, spaces and signs do not count.
+
+    Raises:
+        DatasetError: ``E806`` a found name is not among the expected ones.
+    """
+    index_of = {plain(name): index for index, name in enumerate(expected)}
+    for name in found:
+        if plain(name) not in index_of:
+            raise DatasetError("E806", found=name, where=where, expected=", ".join(expected))
+    return {name: index_of[plain(name)] for name in found}
+
+
+@cache
+def _medmnist_names() -> dict[str, list[str]]:
+    text = files("hounsfield.cases").joinpath("data/medmnist.json").read_text(encoding="utf-8")
+    names: dict[str, list[str]] = json.loads(text)["class_names"]
+    return names
+
+
+def medmnist_names(path: Path, class_count: int) -> tuple[str, ...] | None:
+    """Return the published class names of a MedMNIST file by its file name, or None when it is not a known one."""
+    stem = path.stem.lower()
+    for name, classes in _medmnist_names().items():
+        if stem.startswith(name) and len(classes) >= class_count:
+            return tuple(classes)
+    return None
+
+
+def summary(names: Sequence[str], limit: int = 20) -> str:
+    """Return the first names joined by commas, with how many more there are."""
+    more = f", … (+{len(names) - limit})" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -64,7 +64,7 @@ demo: $(VENV)/.stamp-plain ## analyse the built-in example studies, offline, and
 
 test: $(VENV)/.stamp-full ## run all tests; skipped ones are listed with their reason
 	$(call say,"Running the tests on $(WORKERS) processes")
-	@$(BIN)/pytest -n $(WORKERS) -ra $(PYTEST_ARGS) $(TESTS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -n $(WORKERS) -ra $(PYTEST_ARGS) $(TESTS)
 
 check: $(VENV)/.stamp-full ## lint, format, types, floors, house meter, documentation
 	$(call say,"Lint (ruff)")

@@ -1,0 +1,1 @@
+"""Tests, laid out like the source: what ``src/hounsfield/image`` does is tested in ``tests/image``."""

@@ -1,0 +1,1 @@
+"""The meter: how the house is built, measured at every check."""

@@ -1,0 +1,134 @@
+"""``hounsfield train``: a data folder in, a model package out."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
+from hounsfield.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from hounsfield.train.events import TrainEvent
+    from hounsfield.train.options import TrainResult
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _duration(text: str) -> float:
+    """Return seconds from ``90``, ``90s``, ``30m`` or ``2h``."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
+    try:
+        seconds = float(number) * _SECONDS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise typer.BadParameter(f"{text!r} is not a time such as 90s, 30m or 2h")
+    return seconds
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Class folders, a MedMNIST npz, or a CSV of paths and labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe file (TOML) of choices.")] = None,
+    network: Annotated[
+        str | None, typer.Option("--network", help="article, lenet, alexnet, vgg11, resnet18 ...")
+    ] = None,
+    size: Annotated[int | None, typer.Option("--size", min=8, help="Side in pixels images are prepared to.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same weights.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training part.")] = None,
+    time: Annotated[str | None, typer.Option("--time", help="Longest training time: 90s, 30m, 2h.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Images of a batch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Highest learning rate.")] = None,
+    classes: Annotated[str | None, typer.Option("--classes", help="Names for numbered labels: normal,ill")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    as_json: Json = False,
+    language: Tongue = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Train a classifier: look the data over, split without leaks, train, calibrate, test, and write a model package.
+
+    Beside the model stands its run folder with plan, log, learning curves, checkpoints and report.
+    """
+    seconds = None if time is None else _duration(time)
+    from hounsfield.settings import read_settings
+    from hounsfield.train.options import TrainOptions
+    from hounsfield.train.run import train as run
+
+    settings = read_settings({"language": language})
+    talk = Talk(as_json, settings.language, quiet)
+    options = TrainOptions(
+        recipe=recipe,
+        network=network,
+        size=size,
+        seed=seed,
+        epochs=epochs,
+        time_limit_seconds=seconds,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        resume=resume,
+        class_names=tuple(word.strip() for word in classes.split(",")) if classes else (),
+        name=name,
+        threads=threads,
+        command=" ".join(["hounsfield", *sys.argv[1:]]),
+    )
+    with _teller(talk) as tell:
+        result = run(data, output, options, tell)
+    answer = _as_data(result)
+    talk.answer(answer, lambda: _lines(answer, talk))
+    return 0
+
+
+@contextmanager
+def _teller(talk: Talk) -> Iterator[Any]:
+    """Print events as they come, and show those that count on as a bar."""
+    from hounsfield.core.quality import Severity
+
+    with talk.progress("") as progress:
+
+        def tell(event: "TrainEvent") -> None:
+            if event.done is not None and event.total is not None:
+                progress(event.done, event.total)
+                return
+            mark = "" if event.issue is None or event.issue.severity is Severity.NOTE else f"{event.issue.severity} "
+            code = "" if event.issue is None else f"{event.issue.code}: "
+            talk.say(f"{mark}{code}{event.text(talk.language)}")
+
+        yield tell
+
+
+def _as_data(result: "TrainResult") -> dict[str, Any]:
+    return {
+        "model": str(result.model),
+        "run_folder": str(result.run_folder),
+        "report": str(result.report),
+        "weights_digest": result.weights_digest,
+        "results": {
+            part.part: {
+                "n": part.case_count,
+                "metrics": {
+                    key: {"value": value, "low": low, "high": high} for key, (value, low, high) in part.metrics.items()
+                },
+            }
+            for part in result.results
+        },
+        "epochs": result.epochs_run,
+        "stopped_by": result.stopped_by,
+        "seconds": round(result.seconds, 1),
+    }
+
+
+def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:
+    for part, result in data["results"].items():
+        yield f"{part} (n = {result['n']})"
+        for key, metric in result["metrics"].items():
+            yield f"  {key:<18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]"
+    yield f"{talk.label('written')}: {data['model']}"
+    yield f"{talk.label('written')}: {data['report']}"
+    yield talk.label("research-only")

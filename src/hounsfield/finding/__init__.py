@@ -1,0 +1,1 @@
+"""Prediction -> Finding: read scores at their operating points and measure what was outlined."""

@@ -1,0 +1,193 @@
+"""The examination before training: unreadable files, copies, conflicts of labels, one patient on two declared sides."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.cases.duplicates import (
+    NEAR_THRESHOLD,
+    NearCopies,
+    Pairs,
+    find_near_copies,
+    join,
+    links_of,
+    pixel_digest,
+    thumbnail,
+)
+from hounsfield.cases.names import summary
+from hounsfield.cases.table import CaseTable
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError, HounsfieldError
+
+MAX_UNREADABLE_SHARE = 0.1
+"""Share of files that may be unreadable before the data are refused."""
+
+LARGE_GROUP_SHARE = 0.25
+"""Share of all cases in one group from which a split is in doubt."""
+
+UNEQUAL_RATIO = 4.0
+"""Largest class divided by smallest from which the imbalance is said."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found in a data set before anything learned from it.
+
+    Attributes:
+        issues: those of the table and those found here.
+        groups: group of each case; cases of one patient and copies share a group, which no split may divide.
+        unreadable: indices of cases whose image cannot be read.
+        exact_copies: (k, 2) links between cases with the same pixels.
+        near_copies: pairs that look like copies, with their likeness.
+    """
+
+    issues: tuple[QualityIssue, ...]
+    groups: tuple[int, ...]
+    unreadable: tuple[int, ...]
+    exact_copies: Pairs
+    near_copies: NearCopies
+
+
+def examine(
+    table: CaseTable, threshold: float = NEAR_THRESHOLD, workers: int = 4, progress: Progress | None = None
+) -> Examination:
+    """Read every image once and report what would make a result untrue.
+
+    Args:
+        table: the data set.
+        threshold: likeness from which two images count as near copies.
+        workers: threads that decode.
+        progress: told (done, all) after each image.
+
+    Raises:
+        DatasetError: ``E805`` more than one image in ten cannot be read.
+    """
+    digests, thumbnails, unreadable = _read(table, workers, progress)
+    exact = links_of(digests)
+    patients = _numbers([case.patient for case in table.cases])
+    unique = np.setdiff1d(np.flatnonzero(digests >= 0), exact[:, 1])
+    near = find_near_copies(thumbnails[unique], patients[unique], threshold)
+    near = NearCopies(unique[near.pairs], near.likeness)
+    groups = join(len(table), exact, near.pairs, links_of(patients))
+    issues = (
+        *table.issues,
+        *_class_issues(table),
+        *_copy_issues(table, exact, near, threshold),
+        *_side_issues(table, join(len(table), exact, near.pairs), patients),
+        *_unreadable_issue(table, unreadable),
+        *_group_issue(groups),
+    )
+    return Examination(issues, tuple(int(group) for group in groups), unreadable, exact, near)
+
+
+def _read(
+    table: CaseTable, workers: int, progress: Progress | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], tuple[int, ...]]:
+    """Return the number of each distinct picture (-1 unreadable), the thumbnails and the unreadable indices."""
+    known: dict[bytes, int] = {}
+    numbers = np.full(len(table), -1, dtype=np.int64)
+    thumbnails = np.zeros((len(table), 32, 32), dtype=np.float32)
+    unreadable = []
+    for index, image in table.read_all(workers=workers):
+        if isinstance(image, HounsfieldError):
+            unreadable.append(index)
+        else:
+            numbers[index] = known.setdefault(pixel_digest(image.volume), len(known))
+            thumbnails[index] = thumbnail(image.volume)
+        if progress:
+            progress(index + 1, len(table))
+    if len(unreadable) > MAX_UNREADABLE_SHARE * len(table):
+        names = _names(table, unreadable)
+        raise DatasetError("E805", count=len(unreadable), total=len(table), cases=names)
+    return numbers, thumbnails, tuple(unreadable)
+
+
+def _numbers(values: Sequence[str | None]) -> npt.NDArray[np.int64]:
+    known: dict[str, int] = {}
+    return np.array([-1 if value is None else known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+
+
+def _names(table: CaseTable, indices: Sequence[int]) -> str:
+    return summary([table.cases[index].identifier for index in indices])
+
+
+def _pair_names(table: CaseTable, pairs: Pairs) -> str:
+    cases = table.cases
+    return summary([f"{cases[first].identifier} = {cases[second].identifier}" for first, second in pairs])
+
+
+def _class_issues(table: CaseTable) -> list[QualityIssue]:
+    counts = {name: count for name, count in table.counts().items() if count}
+    if max(counts.values()) <= UNEQUAL_RATIO * min(counts.values()):
+        return []
+    found = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return [QualityIssue("Q812", Severity.NOTE, {"found": found})]
+
+
+def _copy_issues(table: CaseTable, exact: Pairs, near: NearCopies, threshold: float) -> list[QualityIssue]:
+    issues = []
+    if len(exact):
+        facts = {
+            "count": len(np.unique(exact)),
+            "groups": len(np.unique(exact[:, 0])),
+            "cases": _pair_names(table, exact),
+        }
+        issues.append(QualityIssue("Q801", Severity.WARN, facts))
+    if len(near.pairs):
+        likest = near.pairs[np.argsort(-near.likeness, kind="stable")]
+        facts = {
+            "count": len(np.unique(near.pairs)),
+            "pairs": len(near.pairs),
+            "threshold": threshold,
+            "cases": _pair_names(table, likest),
+        }
+        issues.append(QualityIssue("Q802", Severity.WARN, facts))
+    pairs = np.concatenate([exact, near.pairs])
+    labels = table.labels
+    one, other = labels[pairs[:, 0]], labels[pairs[:, 1]]
+    conflicts = pairs[(one != other) & (one >= 0) & (other >= 0)]
+    if len(conflicts):
+        facts = {
+            "count": len(np.unique(conflicts)),
+            "groups": len(conflicts),
+            "cases": _pair_names(table, conflicts),
+        }
+        issues.append(QualityIssue("Q804", Severity.WARN, facts))
+    return issues
+
+
+def _side_issues(
+    table: CaseTable, copies: npt.NDArray[np.int64], patients: npt.NDArray[np.int64]
+) -> list[QualityIssue]:
+    issues = []
+    for code, keys in (("Q803", copies), ("Q808", patients)):
+        sides: dict[int, set[str]] = {}
+        for key, case in zip(keys, table.cases, strict=True):
+            if key >= 0 and case.split:
+                sides.setdefault(int(key), set()).add(case.split)
+        torn = {key for key, parts in sides.items() if len(parts) > 1}
+        if not torn:
+            continue
+        indices = [index for index, key in enumerate(keys) if int(key) in torn and table.cases[index].split]
+        parts = ", ".join(sorted({part for key in torn for part in sides[key]}))
+        count = len(indices) if code == "Q803" else len(torn)
+        facts = {"count": count, "parts": parts, "cases": _names(table, indices)}
+        issues.append(QualityIssue(code, Severity.WARN, facts))
+    return issues
+
+
+def _unreadable_issue(table: CaseTable, unreadable: Sequence[int]) -> list[QualityIssue]:
+    if not unreadable:
+        return []
+    return [QualityIssue("Q805", Severity.WARN, {"count": len(unreadable), "cases": _names(table, unreadable)})]
+
+
+def _group_issue(groups: npt.NDArray[np.int64]) -> list[QualityIssue]:
+    largest = int(np.bincount(groups).max())
+    if largest <= max(1, LARGE_GROUP_SHARE * len(groups)):
+        return []
+    return [QualityIssue("Q810", Severity.WARN, {"count": largest, "total": len(groups)})]

@@ -147,6 +147,25 @@ def _reads_environment(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and dotted(node) in _ENVIRONMENT
 
 
+def ways_up(sources: Iterable[Source]) -> Complaints:
+    """The package lends its public names to people; a room that took one would go round the floors unseen."""
+    return [
+        f"{source.at(node)}: a room imports from another by its full name, not through the package"
+        for source in sources
+        if source.room not in ENDING_ROOMS
+        for node in ast.walk(source.tree)
+        if _goes_up(node)
+    ]
+
+
+def _goes_up(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name == "hounsfield" or alias.name.startswith("hounsfield.") for alias in node.names)
+    if isinstance(node, ast.ImportFrom) and node.module == "hounsfield":
+        return any(alias.name != "__version__" for alias in node.names)
+    return False
+
+
 def import_effects(sources: Iterable[Source]) -> Complaints:
     return [
         f"{source.at(node)}: {ast.unparse(node)[:60]} runs when the module is imported"

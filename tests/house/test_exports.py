@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import hounsfield
-from tests.house.progress import accept
+from tests.house.progress import PACKAGE, accept
 
 FEWEST, MOST = 12, 25
 
@@ -37,6 +37,12 @@ def test_names_are_about_twenty(exported: list[str]) -> None:
 
 def test_every_name_is_there_and_documented(exported: list[str]) -> None:
     accept([fault for name in exported if (fault := fault_of(name))])
+
+
+def test_no_name_is_that_of_a_room(exported: list[str]) -> None:
+    """Importing ``hounsfield.train`` binds the room to that name in the package: a function ``train`` would vanish."""
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    accept([f"{name} is a room too" for name in exported if name in rooms])
 
 
 def fault_of(name: str) -> str:

@@ -33,6 +33,7 @@ def sources() -> list[Source]:
         meter.rude_endings,
         meter.environment_reads,
         meter.import_effects,
+        meter.ways_up,
     ],
     ids=lambda measure: measure.__name__,
 )

@@ -41,6 +41,9 @@ FAULTS: list[tuple[Measure, str, str]] = [
     (meter.environment_reads, "image/a.py", "import os\ndef f():\n    return os.environ.get('X')\n"),
     (meter.environment_reads, "cli/a.py", "import os\ndef f():\n    return os.getenv('X')\n"),
     (meter.environment_reads, "core/a.py", "from os import environ\n"),
+    (meter.ways_up, "core/a.py", "import hounsfield\n"),
+    (meter.ways_up, "core/a.py", "def f():\n    import hounsfield.settings\n"),
+    (meter.ways_up, "report/a.py", "from hounsfield import __version__, analyse\n"),
     (meter.import_effects, "core/a.py", "import warnings\nwarnings.filterwarnings('ignore')\n"),
     (meter.import_effects, "core/a.py", "import logging\nlogging.basicConfig()\n"),
     (meter.import_effects, "core/a.py", "import numpy as np\nif True:\n    np.random.seed(0)\n"),
@@ -68,6 +71,8 @@ INNOCENT: list[tuple[Measure, str, str]] = [
     (meter.rude_endings, "core/a.py", "try:\n    f()\nexcept ValueError:\n    raise\n"),
     (meter.environment_reads, "settings.py", "import os\nx = os.environ['X']\n"),
     (meter.environment_reads, "core/a.py", "import os\ndef f():\n    return os.cpu_count()\n"),
+    (meter.ways_up, "report/a.py", "from hounsfield import __version__\nfrom hounsfield.core.volume import Volume\n"),
+    (meter.ways_up, "cli/a.py", "import hounsfield\n"),
     (meter.import_effects, "core/a.py", "import warnings\ndef f():\n    warnings.simplefilter('ignore')\n"),
     (meter.import_effects, "core/a.py", "from pathlib import Path\nX = Path('x') / 'y'\nF = lambda: X.mkdir()\n"),
 ]

@@ -74,6 +74,8 @@ class Prediction:
         geometry: the grid the model saw.
         trace: the preparing steps that led to it.
         model: who predicted.
+        outside_margin: (slice,) how far each image lies outside the kinds the model learned: above 0 is outside. None
+            where the model has no score for it.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -81,3 +83,4 @@ class Prediction:
     geometry: VolumeGeometry
     trace: Trace
     model: ModelIdentity
+    outside_margin: npt.NDArray[np.float32] | None = None

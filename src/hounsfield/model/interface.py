@@ -1,0 +1,90 @@
+"""Interface of a network in a manifest: its input and outputs, its map, and its score for unknown kinds of image."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+TensorName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_./:-]{0,127}$")]
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class NetworkInterface(BaseModel):
+    """Names and sizes of the network's input and outputs; the network is refused when it differs.
+
+    Attributes:
+        input: name of the one input, float32 (image, channel, row, column).
+        channels: 1 for grey, 3 for colour.
+        rows: rows of the input.
+        columns: columns of the input.
+        logits: name of the output (image, class).
+        activation_maps: name of the output (image, class, row, column) whose mean over the map is the class's logit
+            without its bias, None without one.
+        outside: name of the output (image,) or (image, 1) that tells unknown kinds of image, None without one.
+    """
+
+    model_config = _STRICT
+
+    input: TensorName = "images"
+    channels: Literal[1, 3] = 1
+    rows: Side
+    columns: Side
+    logits: TensorName = "logits"
+    activation_maps: TensorName | None = None
+    outside: TensorName | None = None
+
+
+class CamExplanation(BaseModel):
+    """Class activation map from the network's own second output (Zhou et al. 2016, equation 2)."""
+
+    model_config = _STRICT
+
+    method: Literal["cam"] = "cam"
+
+
+class OcclusionExplanation(BaseModel):
+    """Fall of the class's log-odds when a patch is made grey (Zeiler and Fergus 2014, section 4.2).
+
+    Attributes:
+        patch_fraction: side of the patch in parts of each side of the image.
+        stride_fraction: distance between patches in parts of each side of the image.
+    """
+
+    model_config = _STRICT
+
+    method: Literal["occlusion"] = "occlusion"
+    patch_fraction: Annotated[float, Field(ge=0.02, le=0.5)] = 0.15
+    stride_fraction: Annotated[float, Field(ge=0.02, le=0.5)] = 0.05
+
+
+class NoExplanation(BaseModel):
+    """No map is made."""
+
+    model_config = _STRICT
+
+    method: Literal["none"] = "none"
+
+
+class OutOfDistribution(BaseModel):
+    """The score that tells images of a kind the network never saw, and where it is cut.
+
+    Scores:
+        * ``output``: the network's own output ``network.outside`` (a distance, an energy, an error of rebuilding);
+        * ``energy``: minus log-sum-exp of the raw logits (Liu et al. 2020, equation 4 at temperature 1);
+        * ``max-logit``: the largest raw logit (Hendrycks et al. 2022);
+        * ``max-probability``: the largest calibrated probability (Hendrycks and Gimpel 2017).
+
+    Attributes:
+        score: which one.
+        threshold: where it is cut.
+        outside_is: whether scores above or below the threshold lie outside.
+        note: where the threshold was set.
+    """
+
+    model_config = _STRICT
+
+    score: Literal["output", "energy", "max-logit", "max-probability"]
+    threshold: float
+    outside_is: Literal["above", "below"] = "above"
+    note: Annotated[str, Field(max_length=1000)] = ""

@@ -1,0 +1,219 @@
+"""Manifest: everything a model package says about itself, as checked JSON without code, expressions or import names."""
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from hounsfield.core.codes import CodedConcept, concept_for
+from hounsfield.core.prediction import Interval, ModelIdentity, OperatingPoint, PredictedClass
+from hounsfield.errors import ManifestMismatch
+from hounsfield.model.contract import InputContract
+from hounsfield.model.interface import (
+    CamExplanation,
+    NetworkInterface,
+    NoExplanation,
+    OcclusionExplanation,
+    OutOfDistribution,
+)
+from hounsfield.model.statements import Bilingual, DataStatement, IntervalEntry, Metric
+
+NETWORK_PART: Final = "network.onnx"
+CARD_PART: Final = "card.md"
+MANIFEST_PART: Final = "manifest.json"
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Text = Annotated[str, Field(max_length=4000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Explanation = Annotated[CamExplanation | OcclusionExplanation | NoExplanation, Field(discriminator="method")]
+
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ConceptEntry(BaseModel):
+    """A coded concept that the table of ``core`` does not hold."""
+
+    model_config = STRICT
+
+    value: Annotated[str, Field(min_length=1, max_length=16)]
+    scheme: Annotated[str, Field(min_length=1, max_length=16)]
+    meaning: Annotated[str, Field(min_length=1, max_length=64)]
+    meaning_zh: Annotated[str, Field(max_length=64)] = ""
+
+
+class OperatingPointEntry(BaseModel):
+    """Where the score of a class is cut, and what that was worth where it was set."""
+
+    model_config = STRICT
+
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    sensitivity: IntervalEntry
+    specificity: IntervalEntry
+    data_set: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class ClassEntry(BaseModel):
+    """One class, in the order of the network's logits.
+
+    Attributes:
+        name: machine name, as in the training labels.
+        concept: None takes the table's concept of this name, or one of the private scheme.
+        is_finding: False for a class that means nothing of the kind was seen.
+        operating_point: None for classes that are not findings.
+    """
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")]
+    concept: ConceptEntry | None = None
+    is_finding: bool = True
+    operating_point: OperatingPointEntry | None = None
+
+    def predicted_class(self) -> PredictedClass:
+        """Return the class as the noun that predictions carry."""
+        point = self.operating_point
+        return PredictedClass(
+            self.name,
+            CodedConcept(**self.concept.model_dump()) if self.concept else concept_for(self.name),
+            self.is_finding,
+            None if point is None else _operating_point(point),
+        )
+
+
+class CalibrationEntry(BaseModel):
+    """Temperature that the logits are divided by before softmax, and where it was set."""
+
+    model_config = STRICT
+
+    temperature: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    method: Literal["none", "temperature"] = "none"
+    data_set: Text = ""
+
+
+class Part(BaseModel):
+    """Digest and size of a part of the package."""
+
+    model_config = STRICT
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class Manifest(BaseModel):
+    """What a model package says about itself.
+
+    Attributes:
+        format_version: version of this form.
+        name: the model's name, a file name's worth.
+        version: version of the model.
+        task: the task it serves, such as ``chest-xray``.
+        purpose: what it is for, in both languages.
+        created: ISO 8601 time.
+        input: which images it takes.
+        network: names and sizes of the network's input and outputs.
+        prepare: the preparing steps, as ``prepare.sequence.build_steps`` takes them.
+        classes: the classes, in the order of the logits.
+        calibration: temperature of the probabilities.
+        explanation: how a map of what the network looked at is made.
+        out_of_distribution: the score that tells unknown kinds of image, None without one.
+        data: what it was trained, tuned and tested on.
+        licence: licence of the weights, an SPDX expression where there is one.
+        metrics: figures with intervals.
+        limits: what it does not know, in both languages.
+        command: the exact command that made it.
+        seed: seed of the run.
+        software: names and versions that made it.
+        parts: digests, filled in by ``write_package``.
+    """
+
+    model_config = STRICT
+
+    format_version: Literal[1] = 1
+    name: Slug
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+.][0-9A-Za-z.-]{1,32})?$")]
+    task: Slug
+    purpose: Bilingual
+    created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")]
+    input: InputContract
+    network: NetworkInterface
+    prepare: Annotated[list[dict[str, JsonValue]], Field(max_length=32)]
+    classes: Annotated[list[ClassEntry], Field(min_length=2, max_length=1000)]
+    calibration: CalibrationEntry = CalibrationEntry()
+    explanation: Explanation = NoExplanation()
+    out_of_distribution: OutOfDistribution | None = None
+    data: DataStatement
+    licence: Annotated[str, Field(min_length=1, max_length=400)]
+    metrics: Annotated[list[Metric], Field(max_length=200)] = []
+    limits: Annotated[list[Bilingual], Field(max_length=50)] = []
+    command: Text = ""
+    seed: int | None = None
+    software: dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=80)]] = {}
+    parts: dict[Literal["network.onnx", "card.md"], Part] = {}
+
+    @model_validator(mode="after")
+    def _check_agreement(self) -> "Manifest":
+        """Refuse a manifest whose entries contradict each other."""
+        names = [entry.name for entry in self.classes]
+        if len(set(names)) != len(names):
+            raise ValueError("classes: two classes have the same name")
+        if isinstance(self.explanation, CamExplanation) and not self.network.activation_maps:
+            raise ValueError("explanation: method cam needs network.activation_maps")
+        score = self.out_of_distribution
+        if score is not None and score.score == "output" and not self.network.outside:
+            raise ValueError("out_of_distribution: score output needs network.outside")
+        if any(not isinstance(step.get("step"), str) for step in self.prepare):
+            raise ValueError("prepare: every item names its step")
+        return self
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Who this is: name, version, task and weights digest."""
+        part = self.parts.get(NETWORK_PART)
+        return ModelIdentity(self.name, self.version, self.task, part.sha256 if part else "")
+
+    @property
+    def predicted_classes(self) -> tuple[PredictedClass, ...]:
+        """The classes as the nouns that predictions carry."""
+        return tuple(entry.predicted_class() for entry in self.classes)
+
+    def to_json(self) -> bytes:
+        """Return the manifest as JSON, the same bytes for the same manifest."""
+        return (json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def read_manifest(raw: bytes) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ManifestMismatch: ``E503``, it is not JSON of the wanted form; the facts name the first faults.
+    """
+    try:
+        return Manifest.model_validate(json.loads(raw, object_pairs_hook=_unique), strict=False)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]]
+        raise ManifestMismatch("E503", found="; ".join(faults)[:600]) from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestMismatch("E503", found=str(error)[:200]) from error
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the manifest."""
+    return Manifest.model_json_schema()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that comes twice: two readers could take different values."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return found
+
+
+def _operating_point(entry: OperatingPointEntry) -> OperatingPoint:
+    sensitivity, specificity = entry.sensitivity, entry.specificity
+    return OperatingPoint(
+        entry.threshold,
+        Interval(sensitivity.value, sensitivity.low, sensitivity.high, sensitivity.level),
+        Interval(specificity.value, specificity.low, specificity.high, specificity.level),
+        entry.data_set,
+    )

@@ -1,0 +1,34 @@
+"""Outside scores: how far an image lies from the kinds of image a network learned."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.core.volume import Samples
+from hounsfield.model.manifest import Manifest
+
+
+def outside_scores(manifest: Manifest, outputs: Mapping[str, npt.NDArray[np.float32]]) -> Samples | None:
+    """Return the outside margin of each image, (image,) float32: above 0 lies outside, None without a score.
+
+    The margin is the score less its threshold, with the sign turned where low scores lie outside.
+    """
+    entry = manifest.out_of_distribution
+    if entry is None:
+        return None
+    if entry.score == "output" and manifest.network.outside:
+        scores = outputs[manifest.network.outside].reshape(-1).astype(np.float64)
+    else:
+        scores = _from_logits(entry.score, outputs[manifest.network.logits], manifest.calibration.temperature)
+    margin = scores - entry.threshold
+    return np.asarray(margin if entry.outside_is == "above" else -margin, dtype=np.float32)
+
+
+def _from_logits(score: str, logits: Samples, temperature: float) -> npt.NDArray[np.float64]:
+    if score == "max-logit":
+        return np.asarray(logits.max(axis=1), dtype=np.float64)
+    scaled = logits.astype(np.float64) / (temperature if score == "max-probability" else 1.0)
+    top = scaled.max(axis=1)
+    log_sum = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+    return np.asarray(-log_sum if score == "energy" else np.exp(top - log_sum), dtype=np.float64)

@@ -2,11 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-
-def _option(default: Any, sentence: str) -> Any:  # noqa: ANN401 - a dataclass field stands for any type
-    return field(default=default, metadata={"help": sentence})
 
 
 @dataclass(frozen=True)
@@ -16,19 +11,33 @@ class TrainOptions:
     ``field.metadata["help"]`` of each field is its sentence.
     """
 
-    recipe: Path | None = _option(None, "Recipe file (TOML): model facts, preparing steps, network, augmentation.")
-    network: str | None = _option(None, "Network: article, lenet, alexnet, vgg11-19, resnet18-50, small-residual.")
-    size: int | None = _option(None, "Side in pixels that images are prepared to.")
-    seed: int | None = _option(None, "Seed of every drawn number; the same seed gives the same weights on a CPU.")
-    epochs: int | None = _option(None, "Passes over the training part.")
-    time_limit_seconds: float | None = _option(None, "Training time; the schedule is shortened to end within it.")
-    batch_size: int | None = _option(None, "Images of a batch.")
-    learning_rate: float | None = _option(None, "Highest learning rate.")
-    resume: bool = _option(False, "Go on from the last checkpoint of the run folder.")
-    class_names: tuple[str, ...] = _option((), "Names of the classes, for data that only number them.")
-    name: str | None = _option(None, "Name of the model; by default the name of the output file.")
-    threads: int | None = _option(None, "Threads of arithmetic; by default the cores this process may use.")
-    command: str = _option("", "The command line, as the model package states it.")
+    recipe: Path | None = field(
+        default=None, metadata={"help": "Recipe file (TOML): model facts, preparing steps, network, augmentation."}
+    )
+    network: str | None = field(
+        default=None, metadata={"help": "Network: article, lenet, alexnet, vgg11-19, resnet18-50, small-residual."}
+    )
+    size: int | None = field(default=None, metadata={"help": "Side in pixels that images are prepared to."})
+    seed: int | None = field(
+        default=None, metadata={"help": "Seed of every drawn number; the same seed gives the same weights on a CPU."}
+    )
+    epochs: int | None = field(default=None, metadata={"help": "Passes over the training part."})
+    time_limit_seconds: float | None = field(
+        default=None, metadata={"help": "Training time; the schedule is shortened to end within it."}
+    )
+    batch_size: int | None = field(default=None, metadata={"help": "Images of a batch."})
+    learning_rate: float | None = field(default=None, metadata={"help": "Highest learning rate."})
+    resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
+    class_names: tuple[str, ...] = field(
+        default=(), metadata={"help": "Names of the classes, for data that only number them."}
+    )
+    name: str | None = field(
+        default=None, metadata={"help": "Name of the model; by default the name of the output file."}
+    )
+    threads: int | None = field(
+        default=None, metadata={"help": "Threads of arithmetic; by default the cores this process may use."}
+    )
+    command: str = field(default="", metadata={"help": "The command line, as the model package states it."})
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ def build_network(settings: NetworkSettings) -> Classifier:
     Convolutions and dense layers before a ReLU start as He 2015 has it; without it VGG does not begin to learn.
 
     Raises:
-        SettingsError: ``E801`` or ``E803``, the form is not known or not possible.
-        DatasetError: ``E802``, the network cannot take images of this size.
+        SettingsError: ``E831`` or ``E833``, the form is not known or not possible.
+        DatasetError: ``E832``, the network cannot take images of this size.
     """
     settings.check()
     network = BUILDERS[settings.name](settings)

@@ -102,24 +102,24 @@ class NetworkSettings:
         """Refuse a form that cannot be built.
 
         Raises:
-            SettingsError: ``E801`` for an unknown name, ``E803`` for stages that do not match.
-            DatasetError: ``E802`` for images the network cannot take.
+            SettingsError: ``E831`` for an unknown name, ``E833`` for stages that do not match.
+            DatasetError: ``E832`` for images the network cannot take.
         """
         facts = network_facts(self.name)
         sides = (self.rows, self.columns)
         if min(sides) < facts.least_side or max(sides) > facts.largest_side:
             expected = f"{facts.least_side}-{facts.largest_side}"
-            raise DatasetError("E802", network=self.name, found=f"{self.rows} x {self.columns}", expected=expected)
+            raise DatasetError("E832", network=self.name, found=f"{self.rows} x {self.columns}", expected=expected)
         if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 2:
-            raise SettingsError("E803", found=(self.widths, self.depths, self.strides, self.class_count))
+            raise SettingsError("E833", found=(self.widths, self.depths, self.strides, self.class_count))
 
 
 def network_facts(name: str) -> NetworkFacts:
     """Return the facts of a network.
 
     Raises:
-        SettingsError: ``E801``, there is no network of this name.
+        SettingsError: ``E831``, there is no network of this name.
     """
     if name not in NETWORKS:
-        raise SettingsError("E801", found=name, expected=", ".join(sorted(NETWORKS)))
+        raise SettingsError("E831", found=name, expected=", ".join(sorted(NETWORKS)))
     return NETWORKS[name]

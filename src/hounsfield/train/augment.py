@@ -1,0 +1,288 @@
+"""Augmentation of whole batches as tensors: draw the parameters of every image, then apply them.
+
+Images are (image, channel, row, column) in 0..1, white is bright. Every kind is a model of its settings, so a recipe
+that misspells one is refused.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+Drawn = dict[str, Tensor]
+Range = tuple[float, float]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BatchAugmentation(Protocol):
+    """Changes a batch at random, the same way for the same drawn parameters."""
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Settle everything that depends on chance."""
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Return the changed batch; deterministic."""
+
+
+class Affine(_Settings):
+    """Turn, scale, stretch, shift, shear and mirror about the centre.
+
+    Attributes:
+        rotation_degrees: largest turn to either side.
+        scale: range of magnification, drawn evenly in its logarithm.
+        aspect: largest natural logarithm of the stretch of columns against rows.
+        shift_fraction: largest shift as a share of the side.
+        shear: largest shear.
+        flip_probability: share of images mirrored left to right.
+        upside_down_probability: share of images mirrored top to bottom.
+        outside: what lies outside the image, ``zeros`` or ``border``.
+    """
+
+    kind: Literal["affine"] = "affine"
+    rotation_degrees: float = 0.0
+    scale: Range = (1.0, 1.0)
+    aspect: float = 0.0
+    shift_fraction: float = 0.0
+    shear: float = 0.0
+    flip_probability: Probability = 0.0
+    upside_down_probability: Probability = 0.0
+    outside: Literal["zeros", "border"] = "zeros"
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw the matrix of each image (image, 2, 3), in the normalised coordinates of ``affine_grid``."""
+        count = len(images)
+        angle = _even(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
+        size = torch.exp(_even(count, math.log(self.scale[0]), math.log(self.scale[1]), generator))
+        stretch = torch.exp(_even(count, -self.aspect, self.aspect, generator))
+        shear = _even(count, -self.shear, self.shear, generator)
+        shift = _even(2 * count, -2 * self.shift_fraction, 2 * self.shift_fraction, generator).view(2, count)
+        mirror = 1.0 - 2.0 * _chosen(count, self.flip_probability, generator)
+        tumble = 1.0 - 2.0 * _chosen(count, self.upside_down_probability, generator)
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        across, down = 1 / (size * stretch), stretch / size
+        first = torch.stack([cosine * across * mirror, (shear - sine * across) * tumble, shift[0]], 1)
+        second = torch.stack([sine * down * mirror, cosine * down * tumble, shift[1]], 1)
+        return {"matrix": torch.stack([first, second], 1)}
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Sample each image on its turned grid, linearly."""
+        grid = functional.affine_grid(drawn["matrix"], list(images.shape), align_corners=False)
+        return functional.grid_sample(images, grid, "bilinear", self.outside, align_corners=False)
+
+
+class Gamma(_Settings):
+    """Raise to a power drawn evenly in its logarithm."""
+
+    kind: Literal["gamma"] = "gamma"
+    exponent: Range = (0.7, 1.4)
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw the exponent of each image."""
+        low, high = (math.log(value) for value in self.exponent)
+        return {"exponent": torch.exp(_even(len(images), low, high, generator))}
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Raise the clipped samples to the exponent."""
+        return images.clamp(0, 1).pow(_by_image(drawn["exponent"]))
+
+
+class Contrast(_Settings):
+    """Stretch about the mean of the image, then shift."""
+
+    kind: Literal["contrast"] = "contrast"
+    factor: Range = (0.8, 1.2)
+    brightness: float = 0.0
+    clip: bool = True
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw factor and shift of each image."""
+        count = len(images)
+        return {
+            "factor": _even(count, *self.factor, generator),
+            "shift": _even(count, -self.brightness, self.brightness, generator),
+        }
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Stretch and shift."""
+        mean = images.mean((1, 2, 3), keepdim=True)
+        changed = (images - mean) * _by_image(drawn["factor"]) + mean + _by_image(drawn["shift"])
+        return changed.clamp(0, 1) if self.clip else changed
+
+
+class BiasField(_Settings):
+    """A smooth factor over the image, as uneven coils and beams make."""
+
+    kind: Literal["bias-field"] = "bias-field"
+    strength: float = 0.15
+    knots: int = 3
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw the knots of the logarithm of the field."""
+        count = len(images)
+        size = torch.rand(count, 1, 1, 1, generator=generator)
+        return {"knots": torch.randn(count, 1, self.knots, self.knots, generator=generator) * size * self.strength}
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Multiply by the interpolated field."""
+        sides = list(images.shape[-2:])
+        return images * torch.exp(functional.interpolate(drawn["knots"], sides, mode="bicubic", align_corners=True))
+
+
+class Blur(_Settings):
+    """Gaussian blur of some images."""
+
+    kind: Literal["blur"] = "blur"
+    probability: Probability = 0.3
+    sigma_pixels: Range = (0.4, 1.3)
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw which images, and how much."""
+        count = len(images)
+        return {
+            "chosen": _chosen(count, self.probability, generator) > 0,
+            "sigma": _even(count, *self.sigma_pixels, generator),
+        }
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Convolve the chosen images, each with its own kernel, rows and columns apart."""
+        chosen = drawn["chosen"]
+        if not bool(chosen.any()):
+            return images
+        picked = images[chosen]
+        count, channels, rows, columns = picked.shape
+        reach = min(max(2, math.ceil(2 * self.sigma_pixels[1])), rows - 1, columns - 1)
+        offsets = torch.arange(-reach, reach + 1, dtype=torch.float32)
+        kernel = torch.exp(-(offsets**2) / (2 * drawn["sigma"][chosen][:, None] ** 2))
+        kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+        planes = functional.pad(picked.reshape(1, count * channels, rows, columns), [reach] * 4, mode="replicate")
+        planes = functional.conv2d(planes, kernel[:, :, :, None], groups=count * channels)
+        planes = functional.conv2d(planes, kernel[:, :, None, :], groups=count * channels)
+        changed = images.clone()
+        changed[chosen] = planes.view(count, channels, rows, columns)
+        return changed
+
+
+class LowResolution(_Settings):
+    """Shrink some images and enlarge them again; one resolution for the batch."""
+
+    kind: Literal["low-resolution"] = "low-resolution"
+    probability: Probability = 0.2
+    fraction: Range = (0.3, 0.9)
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw which images, and the share of rows and columns kept."""
+        return {
+            "chosen": _chosen(len(images), self.probability, generator) > 0,
+            "fraction": _even(1, *self.fraction, generator),
+        }
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Average down, then interpolate up."""
+        chosen = drawn["chosen"]
+        if not bool(chosen.any()):
+            return images
+        sides = list(images.shape[-2:])
+        kept = [max(2, int(side * float(drawn["fraction"]))) for side in sides]
+        small = functional.interpolate(images[chosen], kept, mode="area")
+        changed = images.clone()
+        changed[chosen] = functional.interpolate(small, sides, mode="bilinear", align_corners=False)
+        return changed
+
+
+class Noise(_Settings):
+    """Gaussian noise of a deviation drawn evenly from 0."""
+
+    kind: Literal["noise"] = "noise"
+    probability: Probability = 0.6
+    deviation: float = 0.04
+    clip: bool = True
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw the noise itself."""
+        count = len(images)
+        size = _even(count, 0.0, self.deviation, generator) * _chosen(count, self.probability, generator)
+        return {"noise": torch.randn(images.shape, generator=generator) * _by_image(size)}
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Add the noise."""
+        changed = images + drawn["noise"]
+        return changed.clamp(0, 1) if self.clip else changed
+
+
+class Erase(_Settings):
+    """Cover a rectangle of some images with one grey."""
+
+    kind: Literal["erase"] = "erase"
+    probability: Probability = 0.25
+    fraction: Range = (0.1, 0.3)
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw the rectangles as shares of the sides: height, width, place, place, and their grey."""
+        count = len(images)
+        return {
+            "chosen": _chosen(count, self.probability, generator) > 0,
+            "sides": _even(2 * count, *self.fraction, generator).view(2, count),
+            "place": torch.rand(2, count, generator=generator),
+            "grey": torch.rand(count, generator=generator),
+        }
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Write the rectangles."""
+        row, column = (torch.arange(count) for count in images.shape[-2:])
+        inside = drawn["chosen"][:, None, None]
+        for axis, index in enumerate((row[None, :, None], column[None, None, :])):
+            count = images.shape[2 + axis]
+            length = torch.clamp((drawn["sides"][axis] * count).long(), min=1)
+            start = (drawn["place"][axis] * (count - length + 1)).long()
+            inside = inside & (index >= start[:, None, None]) & (index < (start + length)[:, None, None])
+        return torch.where(inside[:, None], _by_image(drawn["grey"]), images)
+
+
+class Invert(_Settings):
+    """Exchange dark and bright in some images."""
+
+    kind: Literal["invert"] = "invert"
+    probability: Probability = 0.1
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw which images."""
+        return {"chosen": _chosen(len(images), self.probability, generator)}
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Take the chosen images from one."""
+        chosen = _by_image(drawn["chosen"])
+        return chosen * (1 - images) + (1 - chosen) * images
+
+
+Augmentation = Annotated[
+    Affine | Gamma | Contrast | BiasField | Blur | LowResolution | Noise | Erase | Invert, Field(discriminator="kind")
+]
+"""Any of the kinds, told apart by ``kind``."""
+
+
+@torch.no_grad()
+def augment(images: Tensor, kinds: Sequence[BatchAugmentation], generator: torch.Generator) -> Tensor:
+    """Return a batch changed by each kind in order; the batch given is left as it is."""
+    for kind in kinds:
+        images = kind.apply(images, kind.draw(images, generator))
+    return images
+
+
+def _even(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) * (high - low) + low
+
+
+def _chosen(count: int, probability: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(count, generator=generator) < probability).float()
+
+
+def _by_image(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)

@@ -1,0 +1,117 @@
+"""How much memory a run needs, estimated before it starts, against what the machine has."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hounsfield.errors import HounsfieldError
+from hounsfield.model.networks.build import build_network, parameter_count
+from hounsfield.model.networks.catalogue import NetworkSettings
+
+FLOAT_BYTES = 4
+COPIES_OF_WEIGHTS = 7
+"""The weights, their gradient, two moments, the average, the weights kept, and the checkpoint being written."""
+COPIES_OF_ACTIVATIONS = 2
+"""Each activation, and the gradient that flows back through it."""
+COPIES_OF_BATCH = 4
+"""The batch as picked, and what augmentation makes on the way."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that a run holds at its peak, beyond the program itself.
+
+    Attributes:
+        images_bytes: all prepared images.
+        weights_bytes: weights, gradients, moments, average and copies.
+        batch_bytes: activations of one training batch.
+    """
+
+    images_bytes: int
+    weights_bytes: int
+    batch_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """The sum."""
+        return self.images_bytes + self.weights_bytes + self.batch_bytes
+
+
+def estimate_memory(settings: NetworkSettings, case_count: int, batch_size: int) -> MemoryEstimate:
+    """Estimate from the shapes alone: the network runs once without data (torch's meta device).
+
+    Raises:
+        DatasetError: ``E832``, the network cannot take images of this size.
+    """
+    sample_count = settings.channels * settings.rows * settings.columns
+    with torch.device("meta"), torch.no_grad():
+        network = build_network(settings)
+        activations = _activation_count(network, torch.zeros(1, settings.channels, settings.rows, settings.columns))
+    in_batch = COPIES_OF_ACTIVATIONS * activations + COPIES_OF_BATCH * sample_count
+    return MemoryEstimate(
+        case_count * sample_count * FLOAT_BYTES,
+        COPIES_OF_WEIGHTS * parameter_count(network) * FLOAT_BYTES,
+        batch_size * in_batch * FLOAT_BYTES,
+    )
+
+
+def check_memory(estimate: MemoryEstimate, available_bytes: int | None) -> None:
+    """Refuse a run that does not fit.
+
+    Raises:
+        HounsfieldError: ``E835``, with what it needs, what there is, and what would fit.
+    """
+    if available_bytes is None or estimate.total_bytes <= available_bytes:
+        return
+    parts = {"images": estimate.images_bytes, "weights": estimate.weights_bytes, "batch": estimate.batch_bytes}
+    largest = max(parts, key=lambda name: parts[name])
+    flag = {"images": "--size", "weights": "--network", "batch": "--batch-size"}[largest]
+    raise HounsfieldError(
+        "E835",
+        needed_mb=-(-estimate.total_bytes // 2**20),
+        available_mb=available_bytes // 2**20,
+        images_mb=estimate.images_bytes // 2**20,
+        weights_mb=estimate.weights_bytes // 2**20,
+        batch_mb=estimate.batch_bytes // 2**20,
+        flag=flag,
+    )
+
+
+def available_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return the bytes a process may still take: free memory, or what its control group leaves; None if unknown."""
+    found = [value for value in (_free_bytes(proc), _group_bytes(cgroup)) if value is not None]
+    return min(found) if found else None
+
+
+def _free_bytes(proc: Path) -> int | None:
+    try:
+        lines = (proc / "meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
+    return sizes["MemAvailable"] * 1024 if "MemAvailable" in sizes else None
+
+
+def _group_bytes(cgroup: Path) -> int | None:
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        used = int((cgroup / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None
+    return max(0, int(limit) - used) if limit.isdigit() else None
+
+
+def _activation_count(network: nn.Module, image: torch.Tensor) -> int:
+    counts: list[int] = []
+
+    def note(module: nn.Module, taken: object, given: object) -> None:
+        if isinstance(given, torch.Tensor):
+            counts.append(given.numel())
+
+    handles = [module.register_forward_hook(note) for module in network.modules() if not list(module.children())]
+    network.eval()(image)
+    for handle in handles:
+        handle.remove()
+    return sum(counts)

@@ -1,0 +1,133 @@
+"""The plan: everything a run obeys, resolved, as one JSON document that repeats it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hounsfield.messages import Language, sentence
+from hounsfield.model.networks.catalogue import NetworkSettings
+from hounsfield.train.augment import Augmentation
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mixup(_Document):
+    """Blend pairs of images (Zhang 2018)."""
+
+    alpha: float = Field(0.2, gt=0)
+    probability: float = Field(0.5, ge=0, le=1)
+
+
+class Learning(_Document):
+    """How the weights are found.
+
+    Attributes:
+        epochs: passes over the training part.
+        batch_size: images of a batch.
+        learning_rate: highest learning rate.
+        optimiser: AdamW, or stochastic gradient descent with Nesterov momentum 0.9.
+        weight_decay: of weights with two axes or more; biases and scales are left alone.
+        warm_up_epochs: epochs in which the learning rate rises.
+        label_smoothing: share of each target spread over all classes.
+        mixup: None for none.
+        average_decay: of the exponential moving average of the weights, which is what is kept; 0 for none.
+        balance: how rare classes are made to count: a weight in the loss, or drawn more often.
+        gradient_limit: largest norm of the gradient.
+        patience: epochs without a better score on the tuning part before training stops; None never stops early.
+        keep: weights of the best epoch on the tuning part, or of the last.
+    """
+
+    epochs: int = Field(40, ge=1, le=100_000)
+    batch_size: int = Field(64, ge=1, le=65_536)
+    learning_rate: float = Field(1e-3, gt=0, le=10)
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    warm_up_epochs: float = Field(1.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixup: Mixup | None = None
+    average_decay: float = Field(0.99, ge=0, lt=1)
+    balance: Literal["none", "loss", "sampling"] = "none"
+    gradient_limit: float = Field(5.0, gt=0)
+    patience: int | None = Field(None, ge=1)
+    keep: Literal["best", "last"] = "best"
+
+
+class SplitPlan(_Document):
+    """Shares of the parts, for data that declare none; a declared part is always kept as it is."""
+
+    training: float = Field(0.68, gt=0, lt=1)
+    tuning: float = Field(0.12, gt=0, lt=1)
+    test: float = Field(0.2, ge=0, lt=1)
+
+
+class Cut(_Document):
+    """How the operating point of a finding is set on the tuning part.
+
+    Attributes:
+        rule: the highest sum of sensitivity and specificity (Youden), or the highest threshold that still reaches a
+            target sensitivity, or the lowest that reaches a target specificity.
+        target: for the last two.
+    """
+
+    rule: Literal["youden", "sensitivity", "specificity"] = "youden"
+    target: float = Field(0.95, gt=0, lt=1)
+
+
+class Reason(_Document):
+    """Why the plan chose as it did; the sentence is in the catalogue."""
+
+    choice: str
+    key: str
+    facts: dict[str, str | int | float] = Field(default_factory=dict)
+
+    def text(self, language: Language = "en") -> str:
+        """Return the reason in a language."""
+        return sentence(self.key, self.facts, language)
+
+
+class Plan(_Document):
+    """A resolved run."""
+
+    format_version: Literal[1] = 1
+    name: str
+    class_names: tuple[str, ...]
+    seed: int = 0
+    threads: int = Field(1, ge=1)
+    prepare: tuple[dict[str, Any], ...]
+    network: NetworkSettings
+    augment: tuple[Augmentation, ...] = ()
+    learning: Learning = Field(default_factory=Learning)
+    split: SplitPlan = Field(default_factory=SplitPlan)
+    cut: Cut = Field(default_factory=Cut)
+    time_limit_seconds: float | None = Field(None, gt=0)
+    reasons: tuple[Reason, ...] = ()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of everything that decides the weights; reasons and the time limit do not."""
+        return hashlib.sha256(json.dumps(self.deciding(), sort_keys=True).encode()).hexdigest()
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides the weights, as JSON values."""
+        return self.model_dump(mode="json", exclude={"reasons", "time_limit_seconds"})
+
+
+def differences(found: Plan, expected: Plan) -> tuple[str, ...]:
+    """Return the names of the fields in which two plans differ, reasons and time limit apart."""
+    first, second = found.deciding(), expected.deciding()
+    return tuple(_differing(first, second, ""))
+
+
+def _differing(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str) -> list[str]:
+    names: list[str] = []
+    for key in sorted(set(first) | set(second)):
+        one, two = first.get(key), second.get(key)
+        if isinstance(one, dict) and isinstance(two, dict):
+            names += _differing(one, two, f"{prefix}{key}.")
+        elif one != two:
+            names.append(prefix + key)
+    return names

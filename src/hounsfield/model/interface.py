@@ -21,7 +21,8 @@ class NetworkInterface(BaseModel):
         logits: name of the output (image, class).
         activation_maps: name of the output (image, class, row, column) whose mean over the map is the class's logit
             without its bias, None without one.
-        outside: name of the output (image,) or (image, 1) that tells unknown kinds of image, None without one.
+        outside: name of the output that tells unknown kinds of image: (image,) or (image, 1), or (image, class) with a
+            value for each class, of which the most probable class's counts. None without one.
     """
 
     model_config = _STRICT
@@ -78,6 +79,7 @@ class OutOfDistribution(BaseModel):
     Attributes:
         score: which one.
         threshold: where it is cut.
+        class_thresholds: where it is cut when the class named is the most probable one; others take ``threshold``.
         outside_is: whether scores above or below the threshold lie outside.
         note: where the threshold was set.
     """
@@ -86,5 +88,6 @@ class OutOfDistribution(BaseModel):
 
     score: Literal["output", "energy", "max-logit", "max-probability"]
     threshold: float
+    class_thresholds: Annotated[dict[str, float], Field(max_length=1000)] = {}
     outside_is: Literal["above", "below"] = "above"
     note: Annotated[str, Field(max_length=1000)] = ""

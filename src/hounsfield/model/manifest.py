@@ -161,6 +161,8 @@ class Manifest(BaseModel):
         score = self.out_of_distribution
         if score is not None and score.score == "output" and not self.network.outside:
             raise ValueError("out_of_distribution: score output needs network.outside")
+        if score is not None and not set(score.class_thresholds) <= set(names):
+            raise ValueError("out_of_distribution: class_thresholds names an unknown class")
         if any(not isinstance(step.get("step"), str) for step in self.prepare):
             raise ValueError("prepare: every item names its step")
         return self

@@ -219,5 +219,5 @@ def _check_outputs(inferred: onnx.ModelProto, manifest: Manifest) -> None:
         shape = found[network.activation_maps][1]
         if len(shape) != 4 or shape[:2] != [1, classes]:
             raise ManifestMismatch("E513", part=network.activation_maps, found=shape, expected=[1, classes, "r", "c"])
-    if network.outside and found[network.outside][1] not in ([1], [1, 1]):
+    if network.outside and found[network.outside][1] not in ([1], [1, 1], [1, classes]):
         raise ManifestMismatch("E513", part=network.outside, found=found[network.outside][1], expected=[1])

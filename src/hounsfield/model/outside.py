@@ -12,16 +12,21 @@ from hounsfield.model.manifest import Manifest
 def outside_scores(manifest: Manifest, outputs: Mapping[str, npt.NDArray[np.float32]]) -> Samples | None:
     """Return the outside margin of each image, (image,) float32: above 0 lies outside, None without a score.
 
-    The margin is the score less its threshold, with the sign turned where low scores lie outside.
+    The margin is the score less its threshold, with the sign turned where low scores lie outside. Score and threshold
+    are those of the most probable class where there is one for each class.
     """
     entry = manifest.out_of_distribution
     if entry is None:
         return None
+    logits = outputs[manifest.network.logits]
+    best = logits.argmax(axis=1)
     if entry.score == "output" and manifest.network.outside:
-        scores = outputs[manifest.network.outside].reshape(-1).astype(np.float64)
+        values = outputs[manifest.network.outside].reshape(len(logits), -1).astype(np.float64)
+        scores = values[np.arange(len(values)), best if values.shape[1] > 1 else 0]
     else:
-        scores = _from_logits(entry.score, outputs[manifest.network.logits], manifest.calibration.temperature)
-    margin = scores - entry.threshold
+        scores = _from_logits(entry.score, logits, manifest.calibration.temperature)
+    cuts = np.array([entry.class_thresholds.get(known.name, entry.threshold) for known in manifest.classes])
+    margin = scores - cuts[best]
     return np.asarray(margin if entry.outside_is == "above" else -margin, dtype=np.float32)
 
 

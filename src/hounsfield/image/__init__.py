@@ -1,0 +1,1 @@
+"""Instances become volumes: decode, sort by geometry, say what a sample means, check."""

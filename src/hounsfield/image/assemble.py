@@ -1,0 +1,167 @@
+"""Instances of one series become volumes: the one door of this room."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.study import Series
+from hounsfield.core.volume import Volume
+from hounsfield.errors import ImageError, UnsupportedModality
+from hounsfield.image.fill import fill_volume
+from hounsfield.image.frame import Frame, read_frames
+from hounsfield.image.grid import build_grid
+from hounsfield.image.guard import refusing
+from hounsfield.image.limits import PixelLimits
+from hounsfield.image.quantity import read_meaning
+from hounsfield.image.readers import read_file
+from hounsfield.image.stack import Stack, stack_frames
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What became of a series.
+
+    Attributes:
+        volumes: one or more, the one with the most slices first.
+        issues: what the reading found out, in the order of the volumes; those with a fact ``volume`` (from 1) concern
+            that volume alone. What the samples themselves show is left to ``check_volume``.
+    """
+
+    volumes: tuple[Volume, ...]
+    issues: tuple[QualityIssue, ...]
+
+    def issues_of(self, volume_index: int) -> tuple[QualityIssue, ...]:
+        """Return the issues that concern one volume, from 0, or the series as a whole."""
+        return tuple(issue for issue in self.issues if issue.facts.get("volume", volume_index + 1) == volume_index + 1)
+
+
+def assemble(series: Series, limits: PixelLimits = PixelLimits()) -> Assembly:  # noqa: B008 (frozen)
+    """Make the volumes of a series.
+
+    DICOM frames are sorted by the projection of Image Position on the normal, and split where they mix sizes,
+    orientations, spacings, frames of reference, echoes, b-values, image types or time points.
+
+    Args:
+        series: the instances of one Series Instance UID, or one file that is not DICOM.
+        limits: bounds checked before anything is allocated.
+
+    Returns:
+        At least one volume, with the issues found.
+
+    Raises:
+        UnsupportedModality: ``E305`` to ``E307``, ``E314``, ``E315``: nothing here is an image we read.
+        Undecodable: the pixels of every volume are cut short, not decodable or beyond the limits.
+        InconsistentSeries: ``E310``, ``E311``: the frames of every volume lie on no regular grid.
+    """
+    if not series.instances:
+        raise UnsupportedModality("E315", uid=series.series_instance_uid)
+    if not series.is_dicom:
+        if len(series.instances) > 1:
+            raise UnsupportedModality("E316", uid=series.series_instance_uid, found=len(series.instances))
+        found = read_file(series, limits)
+        return Assembly(found.volumes, found.issues)
+    frames, issues = _read_all(series, limits)
+    _require_total(frames, limits)
+    with refusing("E300", series.series_instance_uid):
+        stacks, mixture = stack_frames(frames, series.series_instance_uid)
+    issues += [*_check_origin(frames, series), *mixture]
+    moments = [frame.acquired_seconds for frame in frames if frame.acquired_seconds is not None]
+    return _build_all(stacks, issues, min(moments, default=None), series.series_instance_uid, limits)
+
+
+def _read_all(series: Series, limits: PixelLimits) -> tuple[list[Frame], list[QualityIssue]]:
+    """Read every header; objects without an image are noted, unless there is no image at all."""
+    frames: list[Frame] = []
+    refused: list[ImageError] = []
+    for instance in series.instances:
+        try:
+            frames += read_frames(instance, limits)
+        except UnsupportedModality as error:
+            refused.append(error)
+    if not frames and refused:
+        raise refused[0]
+    issues = [QualityIssue(refusal.code, Severity.NOTE, refusal.facts, refusal.uid) for refusal in refused]
+    return frames, issues
+
+
+def _require_total(frames: list[Frame], limits: PixelLimits) -> None:
+    """Bound the decoded size of the whole series, not only of each object."""
+    total = 0
+    for frame in frames:
+        layout = frame.layout
+        samples = layout.rows * layout.columns * (3 if layout.is_colour else 1)
+        total += samples * layout.dtype.itemsize
+    limits.require_samples((total,), 1, frames[0].facts.series_instance_uid)
+
+
+def _check_origin(frames: list[Frame], series: Series) -> list[QualityIssue]:
+    """Find instances of other series, lossy compression and raw radiographs."""
+    uid = series.series_instance_uid
+    issues = []
+    others = {frame.facts.series_instance_uid for frame in frames}
+    if len(others) > 1:
+        issues.append(QualityIssue("Q308", Severity.REJECT, {"count": len(others)}, uid))
+    methods = sorted({frame.facts.compression for frame in frames} - {""})
+    if methods:
+        issues.append(QualityIssue("Q316", Severity.NOTE, {"method": methods[0]}, uid))
+    if any(frame.facts.is_for_processing for frame in frames):
+        issues.append(QualityIssue("Q332", Severity.WARN, {}, uid))
+    return issues
+
+
+def _build_all(
+    stacks: tuple[Stack, ...], issues: list[QualityIssue], started: float | None, uid: str, limits: PixelLimits
+) -> Assembly:
+    """Build what can be built; a stack that fails beside one that does not becomes an issue."""
+    volumes: list[Volume] = []
+    failed: list[ImageError] = []
+    for stack in stacks:
+        try:
+            volume, found = _build(stack, started, uid, limits)
+        except ImageError as error:
+            failed.append(error)
+            continue
+        volumes.append(volume)
+        is_one = len(stacks) == 1
+        issues += found if is_one else [_numbered(issue, len(volumes)) for issue in found]
+    if not volumes:
+        raise failed[0]
+    for failure in failed:
+        facts = {**failure.facts, "volume": 0}
+        issues.append(QualityIssue(failure.code, Severity.REJECT, facts, failure.uid or uid))
+    return Assembly(tuple(volumes), tuple(issues))
+
+
+def _build(stack: Stack, started: float | None, uid: str, limits: PixelLimits) -> tuple[Volume, list[QualityIssue]]:
+    head = stack.frames[0]
+    geometry, issues = build_grid(stack, uid)
+    meaning = read_meaning(stack, started, uid)
+    array = fill_volume(stack, meaning, limits)
+    one_object = len({frame.uid for frame in stack.frames}) == 1
+    is_multi_frame = any(frame.layout.frames > 1 for frame in stack.frames)
+    presentation = stack.frames[len(stack.frames) // 2].presentation
+    if len({frame.presentation.padding for frame in stack.frames}) > 1 or meaning.factors:
+        presentation = replace(presentation, padding=None)
+    if meaning.factors and set(meaning.factors) != {1.0}:
+        # The header's window is on the rescaled values; they were scaled once more.
+        presentation = replace(presentation, window=None, lookup_table=None)
+    volume = Volume(
+        array=array,
+        geometry=geometry,
+        quantity=meaning.quantity,
+        instances=(head.instance,) if one_object else tuple(frame.instance for frame in stack.frames),
+        frame_indices=tuple(frame.frame_index for frame in stack.frames) if is_multi_frame else (),
+        slice_axis=stack.slice_axis,
+        frame_times_seconds=stack.times_seconds,
+        presentation=presentation,
+    )
+    found = [*issues, *meaning.issues]
+    if presentation.padding is not None and not np.isnan(presentation.padding).any():
+        facts = {"low": presentation.padding[0], "high": presentation.padding[1]}
+        found.append(QualityIssue("Q317", Severity.NOTE, facts, uid))
+    return volume, found
+
+
+def _numbered(issue: QualityIssue, number: int) -> QualityIssue:
+    return replace(issue, facts={**issue.facts, "volume": number})

@@ -1,0 +1,106 @@
+"""What the samples of a volume show: constant, clipped, not finite, too small (section 9.1 of the fact sheet)."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.volume import Volume
+
+Samples = npt.NDArray[Any]
+
+CLIPPED_WARN_FRACTION = 0.02
+CLIPPED_REJECT_FRACTION = 0.5
+"""Share of the samples at the largest value; more than 1-2 % at the end of the type is clipping."""
+TINY_REJECT_PIXELS = 16
+TINY_WARN_PIXELS = 64
+AIR_HU = (-1200.0, -700.0)
+"""Where the darkest percent of a CT must lie when its rescale is right: air or lung (section 9.1)."""
+PADDING_BELOW_HU = -1500.0
+
+
+def check_volume(volume: Volume) -> tuple[QualityIssue, ...]:
+    """Return what is wrong with the samples of a volume, the gravest first; later checks stop at the first reject.
+
+    Padding is left out. Lookups beyond samples (gaps, tilt, spacing) are in the issues of ``assemble``.
+    """
+    uid = volume.instances[0].sop_instance_uid if volume.instances else None
+    grave = _check_finite(volume, uid) or _check_levels(volume, uid)
+    if grave:
+        return grave
+    issues = [*_check_size(volume, uid), *_check_clipping(volume, uid), *_check_hounsfield(volume, uid)]
+    return tuple(sorted(issues, key=lambda issue: issue.severity is not Severity.REJECT))
+
+
+def _check_finite(volume: Volume, uid: str | None) -> tuple[QualityIssue, ...]:
+    if volume.array.dtype.kind != "f":
+        return ()
+    count = int(volume.array.size - np.count_nonzero(np.isfinite(volume.array)))
+    return (QualityIssue("Q314", Severity.REJECT, {"count": count}, uid),) if count else ()
+
+
+def _check_levels(volume: Volume, uid: str | None) -> tuple[QualityIssue, ...]:
+    """Find images of no value, one value or two values."""
+    samples = _counted(volume)
+    if samples.size == 0:
+        return (QualityIssue("Q311", Severity.REJECT, {"value": "padding"}, uid),)
+    low, high = samples.min(), samples.max()
+    if low == high:
+        if low == 0:
+            return (QualityIssue("Q312", Severity.REJECT, {}, uid),)
+        return (QualityIssue("Q311", Severity.REJECT, {"value": float(low)}, uid),)
+    if bool(((samples == low) | (samples == high)).all()):
+        facts: dict[str, object] = {"low": float(low), "high": float(high)}
+        return (QualityIssue("Q326", Severity.REJECT, facts, uid),)
+    return ()
+
+
+def _check_size(volume: Volume, uid: str | None) -> list[QualityIssue]:
+    rows, columns = volume.geometry.shape[1:]
+    if min(rows, columns) >= TINY_WARN_PIXELS:
+        return []
+    severity = Severity.REJECT if min(rows, columns) < TINY_REJECT_PIXELS else Severity.WARN
+    return [QualityIssue("Q315", severity, {"rows": rows, "columns": columns}, uid)]
+
+
+def _check_clipping(volume: Volume, uid: str | None) -> list[QualityIssue]:
+    """Count samples at the bright end: the largest value, or the smallest of an inverted image.
+
+    A large share at the dark end is background and no fault.
+    """
+    samples = _counted(volume)
+    end = samples.min() if volume.presentation.is_inverted else samples.max()
+    share = np.count_nonzero(samples == end) / samples.size
+    if share <= CLIPPED_WARN_FRACTION:
+        return []
+    is_grave = share > CLIPPED_REJECT_FRACTION and not volume.is_colour
+    facts: dict[str, object] = {"percent": round(100 * share, 1), "value": float(end)}
+    return [QualityIssue("Q313", Severity.REJECT if is_grave else Severity.WARN, facts, uid)]
+
+
+def _check_hounsfield(volume: Volume, uid: str | None) -> list[QualityIssue]:
+    """Compare the darkest samples of a CT that holds air with where air must lie."""
+    if volume.quantity is not Quantity.HOUNSFIELD:
+        return []
+    samples = _counted(volume)
+    samples = samples[samples > PADDING_BELOW_HU]
+    if samples.size == 0:
+        return []
+    dark, bright = np.percentile(samples[:: max(1, samples.size // 1_000_000)], (1, 99))
+    is_right = AIR_HU[0] <= dark or bright - dark < 600
+    # A stack of air and tissue spans at least 900 HU; when it starts near 0 the intercept was not applied.
+    if is_right and not (dark >= -100 and bright >= 800):
+        return []
+    facts: dict[str, object] = {"dark_hu": round(float(dark)), "bright_hu": round(float(bright))}
+    return [QualityIssue("Q325", Severity.WARN, facts, uid)]
+
+
+def _counted(volume: Volume) -> Samples:
+    """Return the samples that are not padding, flat."""
+    padding = volume.presentation.padding
+    flat: Samples = volume.array.reshape(-1)
+    if padding is None:
+        return flat
+    return flat[(flat < padding[0]) | (flat > padding[1])]

@@ -1,0 +1,174 @@
+"""One frame before its pixels are decoded: layout, place, meaning and what tells it from its neighbours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from hounsfield.core.study import InstanceRef
+from hounsfield.core.volume import Presentation
+from hounsfield.errors import UnsupportedModality
+from hounsfield.image.attributes import FrameAttributes
+from hounsfield.image.guard import refusing
+from hounsfield.image.layout import PixelLayout, read_layout
+from hounsfield.image.limits import PixelLimits
+from hounsfield.image.modality.pet import PetFacts, read_pet_facts
+from hounsfield.image.place import FramePlace, read_place
+from hounsfield.image.reading import read_header, transfer_syntax_of
+from hounsfield.image.times import acquisition_seconds, frame_start_seconds
+from hounsfield.image.transform import ModalityTransform, read_transform
+from hounsfield.image.voi import read_presentation
+
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+
+CATEGORIES = (
+    "EchoNumbers",
+    "EchoTime",
+    "EffectiveEchoTime",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
+    "ImageType",
+    "FrameType",
+    "ComplexImageComponent",
+    "InversionTime",
+    "FlipAngle",
+    "SequenceName",
+    "ConvolutionKernel",
+)
+"""Attributes that tell images at one position apart by what they show, in the order they are tried."""
+
+MOMENTS = (
+    "TemporalPositionIdentifier",
+    "TemporalPositionIndex",
+    "TriggerTime",
+    "NominalCardiacTriggerDelayTime",
+    "FrameReferenceTime",
+    "AcquisitionNumber",
+    "FrameAcquisitionNumber",
+)
+"""Attributes that tell images at one position apart by when they were taken (PS3.3 C.7.6.17, C.8.3)."""
+
+_MARKS = ("StackID", *CATEGORIES, *MOMENTS)
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """What all frames of one object share and the checks ask for."""
+
+    modality: str
+    sop_class_uid: str
+    series_instance_uid: str
+    frame_of_reference_uid: str | None
+    image_type: tuple[str, ...] = ()
+    compression: str = ""
+    tilt_degrees: float = 0.0
+    is_for_processing: bool = False
+    pet: PetFacts | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of one object.
+
+    Attributes:
+        instance: the object.
+        frame_index: from 0.
+        layout: how its samples are stored.
+        place: its plane.
+        transform: what its stored values mean.
+        presentation: how it is meant to be shown.
+        facts: what its object says.
+        marks: what tells it from other frames at its position.
+        acquired_seconds: time of day of its acquisition, None where not given.
+        start_seconds: start after the first frame of its object, None for objects without a frame time.
+    """
+
+    instance: InstanceRef
+    frame_index: int
+    layout: PixelLayout
+    place: FramePlace
+    transform: ModalityTransform
+    presentation: Presentation
+    facts: ObjectFacts
+    marks: Mapping[str, str] = field(default_factory=dict)
+    acquired_seconds: float | None = None
+    start_seconds: float | None = None
+
+    @property
+    def uid(self) -> str:
+        """UID of the object."""
+        return self.instance.sop_instance_uid
+
+
+def read_frames(instance: InstanceRef, limits: PixelLimits) -> tuple[Frame, ...]:
+    """Read the header of one object and return its frames in stored order.
+
+    Raises:
+        UnsupportedModality: ``E305`` for objects without pixels, ``E306`` for segmentations, ``E307`` for tiles.
+        Undecodable: the header cannot be read, or describes no image within the limits.
+    """
+    uid = instance.sop_instance_uid
+    dataset = read_header(instance, limits)
+    with refusing("E300", uid):
+        _require_image(dataset, uid)
+        layout = read_layout(dataset, transfer_syntax_of(dataset, instance), uid, limits)
+        facts = _read_facts(dataset, layout)
+        return tuple(_read_frame(instance, dataset, layout, facts, index) for index in range(layout.frames))
+
+
+def _require_image(dataset: Dataset, uid: str) -> None:
+    """Say what an object is that no image can be made of."""
+    sop_class = str(dataset.get("SOPClassUID") or "")
+    if sop_class in SEGMENTATIONS:
+        raise UnsupportedModality("E306", uid=uid)
+    if sop_class == WHOLE_SLIDE:
+        raise UnsupportedModality("E307", uid=uid)
+    if "Rows" not in dataset or "Columns" not in dataset:
+        kind = UID(sop_class).name if sop_class else "an object without a SOP class"
+        raise UnsupportedModality("E305", uid=uid, found=kind)
+
+
+def _read_facts(dataset: Dataset, layout: PixelLayout) -> ObjectFacts:
+    attributes = FrameAttributes(dataset)
+    modality = str(dataset.get("Modality") or "")
+    return ObjectFacts(
+        modality=modality,
+        sop_class_uid=str(dataset.get("SOPClassUID") or ""),
+        series_instance_uid=str(dataset.get("SeriesInstanceUID") or ""),
+        frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID") or "") or None,
+        image_type=tuple(attributes.text("ImageType").upper().split("\\")),
+        compression=_read_compression(attributes, layout),
+        tilt_degrees=attributes.number("GantryDetectorTilt") or 0.0,
+        is_for_processing=attributes.text("PresentationIntentType").upper() == "FOR PROCESSING",
+        pet=read_pet_facts(dataset) if modality == "PT" else None,
+    )
+
+
+def _read_compression(attributes: FrameAttributes, layout: PixelLayout) -> str:
+    """Return how the pixels lost information, empty when they did not (PS3.3 C.7.6.1.1.5)."""
+    if attributes.text("LossyImageCompression") != "01":
+        return ""
+    method, ratio = attributes.text("LossyImageCompressionMethod"), attributes.text("LossyImageCompressionRatio")
+    return " ".join(part for part in (method or UID(layout.transfer_syntax_uid).name, ratio) if part)
+
+
+def _read_frame(
+    instance: InstanceRef, dataset: Dataset, layout: PixelLayout, facts: ObjectFacts, frame_index: int
+) -> Frame:
+    attributes = FrameAttributes(dataset, frame_index)
+    transform = read_transform(attributes, is_signed=layout.is_signed)
+    marks = {keyword: attributes.text(keyword) for keyword in _MARKS}
+    return Frame(
+        instance=instance,
+        frame_index=frame_index,
+        layout=layout,
+        place=read_place(attributes, facts.modality, frame_index),
+        transform=transform,
+        presentation=read_presentation(attributes, layout, transform),
+        facts=facts,
+        marks={keyword: value for keyword, value in marks.items() if value},
+        acquired_seconds=acquisition_seconds(attributes),
+        start_seconds=frame_start_seconds(attributes, frame_index),
+    )

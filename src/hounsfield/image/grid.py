@@ -1,0 +1,139 @@
+"""The grid of a stack: slice step from the positions, and what is wrong with them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.core.geometry import SHEAR_TOLERANCE, Rows, VolumeGeometry
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.volume import SliceAxis
+from hounsfield.errors import InconsistentSeries
+from hounsfield.image.frame import Frame
+from hounsfield.image.stack import Stack
+
+WARN_FRACTION = 0.01
+WARN_MM = 0.01
+REJECT_FRACTION = 0.05
+GAP_FRACTION = 0.15
+"""How far a gap may be from a multiple of the step and still count as missing slices."""
+ROUNDING_MM = 1e-4
+"""What rounding of decimal strings may add."""
+DRIFT_PIXELS = 0.05
+"""Sideways drift over a whole stack that no grid can show."""
+
+Points = npt.NDArray[np.float64]
+
+
+def build_grid(stack: Stack, series_uid: str) -> tuple[VolumeGeometry, tuple[QualityIssue, ...]]:
+    """Return the grid of a stack and the issues of its positions.
+
+    Raises:
+        InconsistentSeries: ``E311`` for slices that are shifted against each other (gantry tilt), ``E310``.
+    """
+    head = stack.frames[0]
+    place, layout = head.place, head.layout
+    row_mm, column_mm = place.spacing_mm or (place.aspect, 1.0)
+    issues = list(_describe_spacing(head, series_uid))
+    step_mm, origin, direction = place.thickness_mm or 1.0, (0.0, 0.0, 0.0), None
+    if place.is_placed and place.position_mm is not None:
+        origin = place.position_mm
+        direction = _columns(place.normal, head)
+        if stack.slice_axis is SliceAxis.SPACE:
+            positions = np.asarray([frame.place.position_mm for frame in stack.frames], dtype=np.float64)
+            step_mm, spacing_issues = _check_steps(positions @ place.normal, series_uid)
+            axis = _slice_axis(positions, place.normal, min(row_mm, column_mm))
+            direction = _columns(axis, head)
+            issues += spacing_issues
+            issues += _check_sideways(positions, place.normal, min(row_mm, column_mm), series_uid)
+            step_mm /= float(axis @ place.normal)
+    issues += _check_tilt(head, series_uid)
+    return VolumeGeometry(
+        shape=(len(stack.frames), layout.rows, layout.columns),
+        spacing_mm=(step_mm, row_mm, column_mm),
+        origin_mm=origin,
+        frame_of_reference_uid=head.facts.frame_of_reference_uid,
+        calibration=place.calibration,
+        **({} if direction is None else {"direction": direction}),
+    ), tuple(issues)
+
+
+def _columns(axis: Points, head: Frame) -> Rows:
+    """Return the direction matrix: columns are the slice, row and column axes."""
+    cosines = np.asarray(head.place.cosines)
+    matrix = np.stack([axis, cosines[3:], cosines[:3]], axis=1)
+    rows = [(float(x), float(y), float(z)) for x, y, z in matrix]
+    return rows[0], rows[1], rows[2]
+
+
+def _check_steps(heights: Points, series_uid: str) -> tuple[float, list[QualityIssue]]:
+    """Return the step, and whether slices are missing or the steps uneven (section 6.7 of the fact sheet)."""
+    steps = np.diff(heights)
+    median = float(np.median(steps))
+    worst = float(np.abs(steps - median).max())
+    mean = float((heights[-1] - heights[0]) / len(steps))
+    if worst <= min(WARN_FRACTION * median, WARN_MM) + ROUNDING_MM:
+        return mean, []
+    facts: dict[str, object] = {"median_mm": round(median, 4), "worst_mm": round(worst, 4)}
+    if worst <= REJECT_FRACTION * median:
+        return mean, [QualityIssue("Q302", Severity.WARN, facts, series_uid)]
+    smallest = _unit_step(steps)
+    multiples = steps / smallest
+    whole = np.rint(multiples)
+    if (np.abs(multiples - whole) <= GAP_FRACTION).all() and whole.max() >= 2:
+        facts = {"count": int((whole - 1).sum()), "gaps": int((whole > 1).sum()), "median_mm": round(smallest, 4)}
+        return smallest, [QualityIssue("Q300", Severity.REJECT, facts, series_uid)]
+    return median, [QualityIssue("Q302", Severity.REJECT, facts, series_uid)]
+
+
+def _unit_step(steps: Points) -> float:
+    """Return the median of the steps of about the smallest size: the step between neighbours that are both there."""
+    smallest = float(steps.min())
+    return float(np.median(steps[steps <= smallest * (1 + GAP_FRACTION)]))
+
+
+def _slice_axis(positions: Points, normal: Points, pixel_mm: float) -> Points:
+    """Return the unit vector from slice to slice: the normal, or the true axis of a tiny drift.
+
+    Raises:
+        InconsistentSeries: ``E311`` for a drift that the grid would show.
+    """
+    way = positions[-1] - positions[0]
+    sideways = float(np.linalg.norm(way - (way @ normal) * normal))
+    if sideways <= DRIFT_PIXELS * pixel_mm:
+        return normal
+    axis = way / np.linalg.norm(way)
+    sine = sideways / float(np.linalg.norm(way))
+    if sine > SHEAR_TOLERANCE:
+        raise InconsistentSeries("E311", angle_degrees=round(float(np.degrees(np.arcsin(min(sine, 1.0)))), 2))
+    return np.asarray(axis, dtype=np.float64)
+
+
+def _check_sideways(positions: Points, normal: Points, pixel_mm: float, series_uid: str) -> list[QualityIssue]:
+    """Compare each position with the straight line from the first to the last slice."""
+    heights = (positions - positions[0]) @ normal
+    if len(positions) < 3 or heights[-1] <= 0:
+        return []
+    line = positions[0] + np.outer(heights / heights[-1], positions[-1] - positions[0])
+    worst = float(np.linalg.norm(positions - line, axis=1).max())
+    if worst <= 0.5 * pixel_mm:
+        return []
+    return [QualityIssue("Q323", Severity.REJECT, {"worst_mm": round(worst, 3)}, series_uid)]
+
+
+def _check_tilt(head: Frame, series_uid: str) -> list[QualityIssue]:
+    """Warn where the header declares a tilt of the gantry that neither orientation nor positions show."""
+    tilt = head.facts.tilt_degrees
+    cosines: Sequence[float] = head.place.cosines or ()
+    if abs(tilt) < 0.5 or not cosines or head.facts.modality != "CT":
+        return []
+    is_axial = abs(float(head.place.normal[2])) > np.cos(np.radians(0.25))
+    return [QualityIssue("Q319", Severity.WARN, {"angle_degrees": tilt}, series_uid)] if is_axial else []
+
+
+def _describe_spacing(head: Frame, series_uid: str) -> list[QualityIssue]:
+    """Say that lengths are unknown, or only true at the detector."""
+    if head.place.spacing_mm is not None:
+        return []
+    is_picture = head.facts.modality not in ("CT", "MR", "PT", "NM", "MG", "DX", "CR")
+    return [QualityIssue("Q310", Severity.NOTE if is_picture else Severity.WARN, {}, series_uid)]

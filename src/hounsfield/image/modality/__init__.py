@@ -1,0 +1,1 @@
+"""What samples mean, one module a modality that has rules of its own."""

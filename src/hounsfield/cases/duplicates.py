@@ -24,10 +24,10 @@ SIDE = 32
 NEAR_THRESHOLD = 0.90
 """Likeness from which two images count as near copies.
 
-Judged by eye on montages of real pairs. Brain MRI (1,600 slices) and breast ultrasound (461 images): the pairs above it
-show one acquisition, a mirrored or re-windowed copy, or neighbouring slices of one patient; below 0.85 pairs of different
-patients begin. 28×28 chest radiographs (5,206), where different children look most alike: 15 pairs of 13.5 million reach
-it, against some 250 at 0.85, which would chain 95 children into one group.
+Judged by eye on montages of real pairs. Brain MRI (1,600 slices) and breast ultrasound (461 images): the pairs above
+it show one acquisition, a mirrored or re-windowed copy, or neighbouring slices of one patient; below 0.85 pairs of
+different patients begin. 28×28 chest radiographs (5,206), where different children look most alike: 15 pairs of 13.5
+million reach it, against some 250 at 0.85, which would chain 95 children into one group.
 """
 
 OTHER_PATIENT_THRESHOLD = 0.995

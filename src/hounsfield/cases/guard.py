@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from hounsfield.cases.duplicates import (
     NEAR_THRESHOLD,
+    SIDE,
     NearCopies,
     Pairs,
     find_near_copies,
@@ -19,6 +20,7 @@ from hounsfield.cases.duplicates import (
 from hounsfield.cases.names import summary
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.volume import Volume
 from hounsfield.errors import DatasetError, HounsfieldError
 
 MAX_UNREADABLE_SHARE = 0.1
@@ -66,11 +68,44 @@ def examine(
     Raises:
         DatasetError: ``E805`` more than one image in ten cannot be read.
     """
-    digests, thumbnails, unreadable = _read(table, workers, progress)
-    exact = links_of(digests)
+    looks = Looks(len(table))
+    unreadable = []
+    for index, image in table.read_all(workers=workers):
+        if isinstance(image, HounsfieldError):
+            unreadable.append(index)
+        else:
+            looks.add(index, image.volume)
+        if progress:
+            progress(index + 1, len(table))
+    if len(unreadable) > MAX_UNREADABLE_SHARE * len(table):
+        names = _names(table, unreadable)
+        raise DatasetError("E805", count=len(unreadable), total=len(table), cases=names)
+    return judge(table, looks, tuple(unreadable), threshold)
+
+
+class Looks:
+    """What is kept of each image for the search for copies: the number of its pixels' digest and a thumbnail."""
+
+    def __init__(self, count: int) -> None:
+        """Make room for ``count`` images, none of them seen."""
+        self.numbers = np.full(count, -1, dtype=np.int64)
+        self.thumbnails = np.zeros((count, SIDE, SIDE), dtype=np.float32)
+        self._known: dict[bytes, int] = {}
+
+    def add(self, index: int, volume: Volume) -> None:
+        """Keep the look of an image."""
+        self.numbers[index] = self._known.setdefault(pixel_digest(volume), len(self._known))
+        self.thumbnails[index] = thumbnail(volume)
+
+
+def judge(
+    table: CaseTable, looks: Looks, unreadable: tuple[int, ...] = (), threshold: float = NEAR_THRESHOLD
+) -> Examination:
+    """Report what the looks of a table's images show, without reading them again."""
+    exact = links_of(looks.numbers)
     patients = _numbers([case.patient for case in table.cases])
-    unique = np.setdiff1d(np.flatnonzero(digests >= 0), exact[:, 1])
-    near = find_near_copies(thumbnails[unique], patients[unique], threshold)
+    unique = np.setdiff1d(np.flatnonzero(looks.numbers >= 0), exact[:, 1])
+    near = find_near_copies(looks.thumbnails[unique], patients[unique], threshold)
     near = NearCopies(unique[near.pairs], near.likeness)
     groups = join(len(table), exact, near.pairs, links_of(patients))
     issues = (
@@ -82,28 +117,6 @@ def examine(
         *_group_issue(groups),
     )
     return Examination(issues, tuple(int(group) for group in groups), unreadable, exact, near)
-
-
-def _read(
-    table: CaseTable, workers: int, progress: Progress | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], tuple[int, ...]]:
-    """Return the number of each distinct picture (-1 unreadable), the thumbnails and the unreadable indices."""
-    known: dict[bytes, int] = {}
-    numbers = np.full(len(table), -1, dtype=np.int64)
-    thumbnails = np.zeros((len(table), 32, 32), dtype=np.float32)
-    unreadable = []
-    for index, image in table.read_all(workers=workers):
-        if isinstance(image, HounsfieldError):
-            unreadable.append(index)
-        else:
-            numbers[index] = known.setdefault(pixel_digest(image.volume), len(known))
-            thumbnails[index] = thumbnail(image.volume)
-        if progress:
-            progress(index + 1, len(table))
-    if len(unreadable) > MAX_UNREADABLE_SHARE * len(table):
-        names = _names(table, unreadable)
-        raise DatasetError("E805", count=len(unreadable), total=len(table), cases=names)
-    return numbers, thumbnails, tuple(unreadable)
 
 
 def _numbers(values: Sequence[str | None]) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ class ImageKind(StrEnum):
     VOLUME = "volume"
 
 
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM", b"GIF8")
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NIFTI_MAGIC = (b"n+1\0", b"ni1\0")
 
 

@@ -36,12 +36,14 @@ def part_of(word: str) -> str | None:
 
 
 def plain(name: str) -> str:
-    """Return a class name reduced to lower-case letters and digits, so that spellings can be compared.
+    """Return a class name without case, spaces and signs, so that spellings can be compared.
 
-    >>> plain("No_Tumor") == plain("notumor")
-    True
+    >>> [plain(name) for name in ("No_Tumor", "notumour", "glioma_tumor", "NORMAL")]
+    ['notumor', 'notumor', 'glioma', 'normal']
     """
-    return re.sub(r"[\W_]+", "", name.lower())
+    letters = re.sub(r"[\W_]+", "", name.lower()).replace("tumour", "tumor")
+    short = re.sub(r"tumors?$", "", letters)
+    return letters if short in ("", "no", "not", "non", "without") else short
 
 
 def means_absence(name: str) -> bool:

@@ -8,12 +8,11 @@ import numpy.typing as npt
 from hounsfield.cases.table import Case, CaseImage
 from hounsfield.core.geometry import Calibration, VolumeGeometry
 from hounsfield.core.quantities import Quantity
-from hounsfield.core.study import Series, Study
+from hounsfield.core.study import InstanceRef, Series, Study
 from hounsfield.core.volume import Samples, SliceAxis, Volume
 from hounsfield.errors import DatasetError
 
 _NO_STUDY = Study("", ())
-_NO_SERIES = Series("", "", "", ())
 
 
 @cache
@@ -53,7 +52,9 @@ class ArrayReader:
             array *= np.float32(1.0 / self._scale)
         quantity = Quantity.ARBITRARY if self._scale is None else Quantity.DISPLAY
         shape = (array.shape[-3], array.shape[-2], array.shape[-1])
-        return CaseImage(Volume(array, _geometry(shape), quantity, slice_axis=axis), _NO_STUDY, _NO_SERIES)
+        instance = InstanceRef("", "", case.source.path, "application/x-npz", "")
+        volume = Volume(array, _geometry(shape), quantity, (instance,), slice_axis=axis)
+        return CaseImage(volume, _NO_STUDY, Series("", "", "", (instance,)))
 
 
 def _display_scale(arrays: tuple[npt.NDArray[np.generic], ...]) -> float | None:

@@ -70,7 +70,7 @@ def assign(
     """Return the part (n,) of each case, whole groups at a time, so that each part nears its share of each class.
 
     Large groups are placed first and equally large ones in the order of a SHA-256 of seed and name, each where it
-    leaves the smallest squared distance to the wanted class counts (the greedy rule of scikit-learn's StratifiedGroupKFold).
+    leaves the smallest squared distance to the wanted class counts (as scikit-learn's StratifiedGroupKFold does).
     """
     if not len(keys):
         return np.zeros(0, dtype=np.int64)

@@ -1,7 +1,8 @@
 """The files of a report: what kind each is, and writing one so that it is whole or not there."""
 
+import contextlib
 import os
-import tempfile
+import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,26 +33,16 @@ def write_atomic(path: Path, content: bytes) -> Path:
     Raises:
         ReportError: ``E600`` when the folder or the disk does not let us.
     """
-    temporary: str | None = None
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes files for the owner alone; a report is as open as its folder lets it be.
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise ReportError("E600", found=path.name, reason=error.strerror or type(error).__name__) from error
     return path
-
-
-def _umask() -> int:
-    """Read the process's mask; the system only tells it when it is set."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -1,7 +1,7 @@
 """What a report says in sentences, in English and Simplified Chinese, from the findings alone.
 
-The sentences are templates of the message catalogue. None of them says that an image is without disease: a class that is
-absent was not seen by this model at this operating point, and that is what is written.
+The sentences are templates of the message catalogue. None of them says that an image is without disease: a class that
+is absent was not seen by this model at this operating point, and that is what is written.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Finding -> documents: narrative, JSON, HTML page, DICOM structured report and Secondary Capture."""

@@ -1,0 +1,28 @@
+"""What a reader is shown together: a report with its files, and inputs that never became one."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from hounsfield.core.report import Report
+from hounsfield.errors import HounsfieldError
+from hounsfield.report.files import WrittenFile
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A report and the files that were written for it."""
+
+    report: Report
+    files: tuple[WrittenFile, ...] = ()
+
+
+class RefusedInput(Protocol):
+    """A file that was not taken at all, as the archive tells of it."""
+
+    @property
+    def name(self) -> str:
+        """Relative name of the file."""
+
+    @property
+    def error(self) -> HounsfieldError:
+        """Why it was not taken."""

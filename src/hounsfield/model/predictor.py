@@ -73,7 +73,7 @@ class Predictor:
             prepared.geometry,
             trace,
             self.package.identity,
-            None if margin is None else margin,
+            margin,
         )
 
     def images_of(self, prepared: Volume) -> Images:

@@ -48,6 +48,8 @@ def interior(plane: Samples) -> tuple[slice, slice]:
     if tolerance <= 0:
         return everything
     rows = _inner(filled, tolerance)
+    if rows.start == rows.stop:
+        return everything
     columns = _inner(filled[rows].T, tolerance)
     kept = (rows.stop - rows.start) * (columns.stop - columns.start)
     return (rows, columns) if kept >= INTERIOR_FRACTION * plane.size else everything

@@ -1,0 +1,73 @@
+"""Conformance suite of the Step protocol: ``check_step`` holds for every step, built in or installed."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+
+from hounsfield.core.volume import Volume
+from hounsfield.errors import NotInvertible
+from hounsfield.prepare.step import Step
+
+
+def check_step(make: Callable[..., Step], volume: Volume) -> None:
+    """Check a step made by ``make(**settings)`` on a volume it takes.
+
+    Args:
+        make: returns a fresh step; given the settings of another, an equal one.
+        volume: a volume with room for the step to do its work.
+    """
+    step = make()
+    check_settings(step, make)
+    check_draw(step, volume)
+    check_apply(step, volume)
+    check_invert(step, volume)
+
+
+def check_settings(step: Step, make: Callable[..., Step]) -> None:
+    """Settings are JSON, and the constructor takes them."""
+    assert isinstance(step, Step)
+    assert step.name == type(step).name
+    assert isinstance(step.is_geometric, bool)
+    stored = json.loads(json.dumps(step.settings(), allow_nan=False))
+    assert stored == step.settings()
+    assert type(step)(**stored).settings() == step.settings()
+    assert make().settings() == step.settings()
+
+
+def check_draw(step: Step, volume: Volume) -> None:
+    """Drawing is JSON, repeatable with the same generator, and changes nothing."""
+    before = volume.array.tobytes()
+    first = step.draw(volume, np.random.default_rng(7))
+    second = step.draw(volume, np.random.default_rng(7))
+    assert json.loads(json.dumps(first, allow_nan=False)) == dict(first) == dict(second)
+    assert volume.array.tobytes() == before
+
+
+def check_apply(step: Step, volume: Volume) -> None:
+    """Applying depends on the volume and the drawn values alone, and changes no input."""
+    drawn = json.loads(json.dumps(dict(step.draw(volume, np.random.default_rng(7)))))
+    before = volume.array.tobytes()
+    first, second = step.apply(volume, drawn), type(step)(**step.settings()).apply(volume, drawn)
+    assert first.array.tobytes() == second.array.tobytes()
+    assert first.geometry == second.geometry
+    assert first.array.shape[-3:] == first.geometry.shape
+    assert volume.array.tobytes() == before
+    if not step.is_geometric:
+        assert first.geometry == volume.geometry
+    assert first.instances == volume.instances
+
+
+def check_invert(step: Step, volume: Volume) -> None:
+    """Going back gives the source grid, or says that it cannot; a step that moves samples always can."""
+    drawn = step.draw(volume, np.random.default_rng(7))
+    after = step.apply(volume, drawn)
+    try:
+        back = step.invert(after, drawn)
+    except NotInvertible as error:
+        assert not step.is_geometric
+        assert error.facts["step"] == step.name
+        return
+    assert back.geometry == volume.geometry
+    assert back.array.shape == volume.array.shape
+    assert back.quantity is volume.quantity or step.is_geometric

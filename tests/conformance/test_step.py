@@ -1,0 +1,29 @@
+"""Every built-in step keeps the Step protocol."""
+
+import numpy as np
+import pytest
+
+from hounsfield.prepare.registry import BUILT_IN
+from tests.conformance.step import check_step
+from tests.prepare.volumes import smooth, volume_of
+
+SETTINGS = {
+    "flip": {"axis": "columns", "probability": 0.5},
+    "rescale": {"minimum": 0.0, "maximum": 2.0},
+    "resize": {"rows": 20, "columns": 50},
+    "window": {"center": 0.5, "width": 0.5},
+}
+
+
+def body():
+    """Return a stack with a body on an empty background."""
+    r, c = np.mgrid[:60, :48]
+    inside = (((r - 28) / 20) ** 2 + ((c - 26) / 14) ** 2 <= 1) * (0.5 + 0.4 * np.sin(r / 5) * np.cos(c / 4))
+    return volume_of(np.stack([inside, inside * 0.8]).astype(np.float32))
+
+
+@pytest.mark.parametrize("volume", [smooth(), smooth(slices=1), body()], ids=["stack", "single", "body"])
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_step(name, volume):
+    settings = SETTINGS.get(name, {})
+    check_step(lambda **changes: BUILT_IN[name](**{**settings, **changes}), volume)

@@ -150,12 +150,11 @@ def _waited_seconds(injected: float, reference: float, *, has_date: bool) -> flo
 def _read_philips(dataset: Dataset, offset: int) -> float | None:
     """Read a factor of Philips' private block (7053,xx00 SUV, 7053,xx09 activity), None for none or zero."""
     for block in range(0x10, 0x100):
-        creator = dataset.get((_PHILIPS_GROUP, block))
-        if creator is None:
+        creator, factor = (_PHILIPS_GROUP, block), (_PHILIPS_GROUP, (block << 8) + offset)
+        if creator not in dataset or factor not in dataset:
             continue
-        element = dataset.get((_PHILIPS_GROUP, (block << 8) + offset))
-        if str(creator.value).startswith(_PHILIPS_CREATOR) and element is not None:
-            found = numbers_of(_text(element.value))
+        if str(dataset[creator].value).startswith(_PHILIPS_CREATOR):
+            found = numbers_of(_text(dataset[factor].value))
             return found[0] if found and found[0] > 0 else None
     return None
 

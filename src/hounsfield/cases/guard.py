@@ -97,6 +97,13 @@ class Looks:
         self.numbers[index] = self._known.setdefault(pixel_digest(volume), len(self._known))
         self.thumbnails[index] = thumbnail(volume)
 
+    def select(self, indices: Sequence[int]) -> "Looks":
+        """Return the looks of some of the images, in the order given."""
+        chosen = Looks(0)
+        chosen.numbers = self.numbers[np.asarray(indices, dtype=np.int64)]
+        chosen.thumbnails = self.thumbnails[np.asarray(indices, dtype=np.int64)]
+        return chosen
+
 
 def judge(
     table: CaseTable, looks: Looks, unreadable: tuple[int, ...] = (), threshold: float = NEAR_THRESHOLD

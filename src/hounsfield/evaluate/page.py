@@ -1,0 +1,102 @@
+"""The page of an evaluation: one file, both languages, no request to anywhere."""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from hounsfield.core.prediction import Interval
+from hounsfield.evaluate.gallery import GalleryCase
+from hounsfield.evaluate.result import Evaluation
+from hounsfield.messages import LANGUAGES, label
+from hounsfield.report.figures import Drawing
+
+TEMPLATE = "evaluation.html.j2"
+_SHOWN_REFUSED = 20
+_SHOWN = (
+    "auroc", "average_precision", "accuracy", "balanced_accuracy", "sensitivity", "specificity",
+    "positive_predictive_value", "negative_predictive_value", "f1", "mcc", "brier", "log_loss", "ece",
+)  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    text = files("hounsfield.evaluate").joinpath(f"templates/{TEMPLATE}").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=DictLoader({TEMPLATE: text}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["say"] = say
+    environment.filters["interval"] = interval_text
+    environment.filters["tell"] = tell
+    return environment
+
+
+def say(key: str) -> Markup:
+    """Return the label ``ui.evaluate-<key>`` in both languages; the page shows one of them."""
+    return _both({language: label(f"evaluate-{key}", language) for language in LANGUAGES})
+
+
+def tell(reason: Any) -> Markup:
+    """Return the sentence and next step of an issue or error in both languages."""
+    return _both({language: f"{reason.text(language)} {reason.next_step(language)}".strip() for language in LANGUAGES})
+
+
+def _both(texts: Mapping[str, str]) -> Markup:
+    return Markup("").join(
+        Markup('<span data-lang="{0}" lang="{1}">{2}</span>').format(
+            language, "zh-CN" if language == "zh" else language, escape(text)
+        )
+        for language, text in texts.items()
+    )
+
+
+def interval_text(interval: Interval, digits: int = 3) -> str:
+    """Return ``0.950 (0.931 to 0.968)``, or a dash for a figure that is not defined."""
+    if not math.isfinite(interval.value):
+        return "–"
+    text = f"{interval.value:.{digits}f}"
+    if not math.isfinite(interval.low):
+        return text
+    return f"{text} ({interval.low:.{digits}f} – {interval.high:.{digits}f})"
+
+
+def render_page(
+    evaluation: Evaluation,
+    limits: Sequence[Mapping[str, str]],
+    drawings: Mapping[str, Drawing],
+    gallery: Sequence[GalleryCase],
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        evaluation: what to show.
+        limits: what the model does not know: ``en`` and ``zh`` of each sentence.
+        drawings: figures by name; they are embedded as images, so that their names cannot clash.
+        gallery: the worst cases.
+    """
+    figures = {
+        name: "data:image/svg+xml;base64," + base64.b64encode(drawing.svg().encode()).decode()
+        for name, drawing in drawings.items()
+    }
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            evaluation=evaluation,
+            subject=evaluation.subject,
+            scored=evaluation.scored,
+            shown=[name for name in _SHOWN if name in evaluation.measures],
+            is_binary=evaluation.scored.positive is not None,
+            figures=figures,
+            gallery=gallery,
+            limits=[_both(limit) for limit in limits],
+            refused=evaluation.refused[:_SHOWN_REFUSED],
+            wrong_count=int((evaluation.scored.called != evaluation.scored.labels).sum()),
+        )
+    )

@@ -1,0 +1,64 @@
+"""The figures of one evaluation, by the name of their file."""
+
+import numpy as np
+
+from hounsfield.evaluate.result import Evaluation
+from hounsfield.evaluate.scoring import Scored
+from hounsfield.metrics.calibration import reliability
+from hounsfield.metrics.discrimination import auroc, average_precision, precision_recall_curve, roc_curve
+from hounsfield.metrics.operating import sweep_thresholds
+from hounsfield.report.figures import (
+    Drawing,
+    NamedCurve,
+    draw_confusion,
+    draw_precision_recall,
+    draw_reliability,
+    draw_roc,
+    draw_scores,
+    draw_sweep,
+)
+
+
+def draw_all(evaluation: Evaluation) -> dict[str, Drawing]:
+    """Return every figure of an evaluation: roc, precision-recall, confusion, reliability, scores, thresholds."""
+    scored, names = evaluation.scored, evaluation.subject.class_names
+    confusion = draw_confusion(evaluation.confusion, names)
+    if scored.positive is None:
+        return {**_curves(scored, names), "confusion": confusion, **_confidence(scored)}
+    positive, scores = scored.is_positive, scored.scores
+    point = (evaluation.measures["sensitivity"].value, evaluation.measures["specificity"].value)
+    name = names[scored.positive]
+    roc = NamedCurve(name, roc_curve(positive, scores), evaluation.measures["auroc"].value)
+    recall = NamedCurve(name, precision_recall_curve(positive, scores), evaluation.measures["average_precision"].value)
+    spread = {label: scores[scored.labels == index] for index, label in enumerate(names)}
+    return {
+        "roc": draw_roc([roc], point),
+        "precision-recall": draw_precision_recall([recall], float(positive.mean())),
+        "confusion": confusion,
+        "reliability": draw_reliability(reliability(positive, scores), scores, f"probability of {name}"),
+        "scores": draw_scores(spread, scored.threshold, f"Probability of {name}"),
+        "thresholds": draw_sweep(sweep_thresholds(positive, scores), scored.threshold),
+    }
+
+
+def _curves(scored: Scored, names: tuple[str, ...]) -> dict[str, Drawing]:
+    roc, recall = [], []
+    for index, name in enumerate(names):
+        is_class, scores = scored.labels == index, scored.probabilities[:, index]
+        if is_class.any() and not is_class.all():
+            roc.append(NamedCurve(name, roc_curve(is_class, scores), auroc(is_class, scores)))
+            area = average_precision(is_class, scores)
+            recall.append(NamedCurve(name, precision_recall_curve(is_class, scores), area))
+    return {"roc": draw_roc(roc), "precision-recall": draw_precision_recall(recall)}
+
+
+def _confidence(scored: Scored) -> dict[str, Drawing]:
+    is_right = scored.called == scored.labels
+    confidence = np.asarray(scored.probabilities.max(axis=1))
+    spread = {"right": confidence[is_right], "wrong": confidence[~is_right]}
+    return {
+        "reliability": draw_reliability(
+            reliability(is_right, confidence), confidence, "probability of the called class"
+        ),
+        "scores": draw_scores(spread, None, "Probability of the called class"),
+    }

@@ -1,0 +1,166 @@
+"""Evaluate a model on labelled data: score every case, measure, and write the folder of results."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import hounsfield
+from hounsfield.cases.guard import judge
+from hounsfield.cases.table import CaseTable
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError
+from hounsfield.evaluate.inference import Outputs, Progress, classify
+from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labels, positive_class
+from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
+from hounsfield.evaluate.scoring import Scored, measure
+from hounsfield.evaluate.tables import class_rows, subgroup_rows
+from hounsfield.evaluate.write import write_evaluation
+from hounsfield.metrics.calibration import fit_calibration
+from hounsfield.metrics.confusion import confusion_matrix
+from hounsfield.metrics.intervals import RESAMPLES
+from hounsfield.model.package import ModelPackage
+from hounsfield.model.predictor import runtime_description
+
+MAX_REFUSED_SHARE = 0.5
+"""Share of cases that may be refused before no figure is given at all."""
+
+FEW_PER_CLASS = 20
+SUBGROUP_RESAMPLES = 500
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How to evaluate.
+
+    Attributes:
+        part: the part to evaluate (``training``, ``tuning``, ``test``, ``all``); None: test, else tuning, else all.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+        threads: for the network; 0 takes the cores of the machine.
+    """
+
+    part: str | None = None
+    resamples: int = RESAMPLES
+    seed: int = 0
+    threads: int = 0
+
+
+def evaluate(
+    package: ModelPackage,
+    table: CaseTable,
+    output: Path | None = None,
+    options: EvaluateOptions = EvaluateOptions(),
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate a model on a data set.
+
+    Args:
+        package: the model.
+        table: the data, as ``read_cases`` returns it.
+        output: folder for metrics.json, predictions.csv, plots and report.html; None writes nothing.
+        options: part, bootstrap and threads.
+        progress: told (done, all) after each case.
+
+    Raises:
+        DatasetError: ``E850`` fewer than two classes can be judged, ``E851`` a class the model does not know, ``E852``
+            no such part, ``E853`` most images are refused.
+    """
+    classes = package.manifest.predicted_classes
+    labels = map_labels(table, classes)
+    part = choose_part(table, options.part)
+    chosen = indices_of(table, part)
+    labelled = [index for index in chosen if labels[index] >= 0]
+    outputs = classify(package, table, labelled, options.threads, progress)
+    _check(outputs, table, labels, part)
+    examination = judge(table.select(labelled), outputs.looks.select(labelled))
+    group_of = dict(zip(labelled, examination.groups, strict=True))
+    groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
+    positive = positive_class(classes)
+    point = None if positive is None else classes[positive].operating_point
+    threshold = 0.5 if point is None else point.threshold
+    scored = Scored(labels[outputs.indices], outputs.probabilities, groups, positive, threshold)
+    subject = Subject(package.identity, package.package_digest, classes, table.name, part, len(chosen))
+    issues = (*examination.issues, *_issues(scored, outputs, subject, point is None))
+    evaluation = _build(scored, outputs, table, subject, issues, options)
+    if output is not None:
+        write_evaluation(evaluation, package, table, output)
+    return evaluation
+
+
+def _check(outputs: Outputs, table: CaseTable, labels: npt.NDArray[np.int64], part: str) -> None:
+    """Refuse to give figures on the rest when most cases are refused, or one class is left."""
+    total = len(outputs.indices) + len(outputs.refused)
+    if total and len(outputs.refused) > MAX_REFUSED_SHARE * total:
+        first = outputs.refused[0]
+        name = table.cases[first.index].identifier
+        raise DatasetError("E853", count=len(outputs.refused), total=total, case=name, reason=first.reason.text())
+    found = np.unique(labels[outputs.indices])
+    if len(found) < 2:
+        names = sorted({table.class_names[case.label] for case in table.cases if case.label is not None})
+        raise DatasetError("E850", part=part, count=len(found), expected=", ".join(names))
+
+
+def _issues(scored: Scored, outputs: Outputs, subject: Subject, has_no_point: bool) -> list[QualityIssue]:
+    issues = []
+    if subject.part == WHOLE:
+        issues.append(QualityIssue("Q850", Severity.WARN, {}))
+    elif subject.part != "test":
+        issues.append(QualityIssue("Q851", Severity.WARN, {"part": subject.part}))
+    if outputs.refused:
+        facts = {"count": len(outputs.refused), "total": subject.part_count}
+        issues.append(QualityIssue("Q852", Severity.WARN, facts))
+    if outputs.is_outside.any():
+        facts = {"count": int(outputs.is_outside.sum()), "total": len(scored.labels)}
+        issues.append(QualityIssue("Q853", Severity.WARN, facts))
+    counts = np.bincount(scored.labels, minlength=len(subject.class_names))
+    small = [
+        f"{name} {count}" for name, count in zip(subject.class_names, counts, strict=True) if 0 < count < FEW_PER_CLASS
+    ]
+    if small:
+        issues.append(QualityIssue("Q854", Severity.WARN, {"found": ", ".join(small)}))
+    absent = [name for name, count in zip(subject.class_names, counts, strict=True) if count == 0]
+    if absent:
+        issues.append(QualityIssue("Q855", Severity.WARN, {"found": ", ".join(absent)}))
+    if has_no_point and scored.positive is not None:
+        issues.append(QualityIssue("Q856", Severity.NOTE, {}))
+    return issues
+
+
+def _build(
+    scored: Scored,
+    outputs: Outputs,
+    table: CaseTable,
+    subject: Subject,
+    issues: tuple[QualityIssue, ...],
+    options: EvaluateOptions,
+) -> Evaluation:
+    cases = [table.cases[int(index)] for index in outputs.indices]
+    resamples = min(options.resamples, SUBGROUP_RESAMPLES)
+    is_binary = scored.positive is not None
+    return Evaluation(
+        subject=subject,
+        measures=measure(scored, options.resamples, options.seed),
+        scored=scored,
+        cases=tuple(
+            ScoredCase(case.identifier, int(group), bool(outside))
+            for case, group, outside in zip(cases, scored.groups, outputs.is_outside, strict=True)
+        ),
+        class_rows=class_rows(scored, subject.classes),
+        subgroup_rows=subgroup_rows(scored, [case.attributes for case in cases], resamples, options.seed),
+        confusion=confusion_matrix(scored.labels, scored.called, len(subject.class_names)),
+        calibration=fit_calibration(scored.is_positive, scored.scores) if is_binary else None,
+        refused=tuple((table.cases[refusal.index].identifier, refusal.reason) for refusal in outputs.refused),
+        issues=issues,
+        provenance={
+            "software_version": hounsfield.__version__,
+            "runtime": runtime_description(),
+            "resamples": options.resamples,
+            "seed": options.seed,
+            "interval_level": 0.95,
+            "interval_method": "percentile bootstrap, stratified by class, drawn by group",
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )

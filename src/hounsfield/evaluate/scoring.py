@@ -1,0 +1,92 @@
+"""The figures of an evaluation: each measure with its bootstrap interval, two classes or more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.core.prediction import Interval
+from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
+from hounsfield.metrics.confusion import decision_statistics
+from hounsfield.metrics.discrimination import auroc_of, average_precision_of
+from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
+from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of, macro_average_precision_of
+from hounsfield.metrics.weights import Statistic
+
+HEADLINE = ("auroc", "accuracy", "sensitivity", "specificity", "f1", "brier", "ece")
+"""The measures that every evaluation states first, in this order."""
+
+_CENTRED = frozenset({"ece"})
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scored cases, ready to be judged.
+
+    Attributes:
+        labels: (n,) reference class of the model.
+        probabilities: (n, class).
+        groups: (n,) what is drawn together in the bootstrap.
+        positive: the class that a two-class model looks for, None for more classes.
+        threshold: score at or above which the positive class is called; not used for more classes.
+    """
+
+    labels: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+    groups: npt.NDArray[np.int64]
+    positive: int | None
+    threshold: float
+
+    @property
+    def is_positive(self) -> npt.NDArray[np.bool_]:
+        """Whether each case (n,) is of the positive class."""
+        return np.asarray(self.labels == self.positive)
+
+    @property
+    def scores(self) -> npt.NDArray[np.float64]:
+        """Probability (n,) of the positive class."""
+        return np.asarray(self.probabilities[:, self.positive or 0])
+
+    @property
+    def called(self) -> npt.NDArray[np.int64]:
+        """The class (n,) that was called: at the threshold for two classes, the most probable one for more."""
+        if self.positive is None:
+            return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+        return np.where(self.scores >= self.threshold, self.positive, 1 - self.positive).astype(np.int64)
+
+    def subset(self, keep: npt.NDArray[np.bool_]) -> "Scored":
+        """Return some of the cases."""
+        return Scored(self.labels[keep], self.probabilities[keep], self.groups[keep], self.positive, self.threshold)
+
+
+def statistics_of(scored: Scored) -> dict[str, Statistic]:
+    """Return every measure of the scored cases as a statistic of case weights."""
+    labels, probabilities = scored.labels, scored.probabilities
+    if scored.positive is not None:
+        positive, scores = scored.is_positive, scored.scores
+        return {
+            "auroc": auroc_of(positive, scores),
+            "average_precision": average_precision_of(positive, scores),
+            **decision_statistics(positive, scored.called == scored.positive),
+            "brier": brier_of(positive, scores),
+            "ece": calibration_error_of(positive, scores),
+            "log_loss": log_loss_of(labels, probabilities),
+        }
+    called = scored.called
+    return {
+        "auroc": macro_auroc_of(labels, probabilities),
+        "average_precision": macro_average_precision_of(labels, probabilities),
+        **class_statistics(labels, called, probabilities.shape[1]),
+        "brier": multiclass_brier_of(labels, probabilities),
+        "ece": calibration_error_of(called == labels, probabilities.max(axis=1)),
+        "log_loss": log_loss_of(labels, probabilities),
+    }
+
+
+def measure(scored: Scored, resamples: int, seed: int, names: tuple[str, ...] = ()) -> dict[str, Interval]:
+    """Return the measures, or those named, each with its interval."""
+    statistics = statistics_of(scored)
+    if names:
+        statistics = {name: statistics[name] for name in names}
+    weights = resample_weights(scored.labels, scored.groups, resamples, seed)
+    return bootstrap_intervals(statistics, weights, len(scored.labels), _CENTRED)

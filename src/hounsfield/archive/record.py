@@ -1,0 +1,156 @@
+"""One file of a source, judged: a stored object with its facts, or the reason why it is none."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hounsfield.archive.charset import is_doubtful
+from hounsfield.archive.encoding import FileStart, read_start
+from hounsfield.archive.entries import Entry, open_regular, unreadable
+from hounsfield.archive.header import (
+    CHECKED_TEXT,
+    SPECIFIC_CHARACTER_SET,
+    WANTED,
+    Header,
+    build_header,
+    content_element,
+)
+from hounsfield.archive.kinds import PROGRAM, TEXT, FileKind, identify
+from hounsfield.archive.limits import Limits
+from hounsfield.archive.pixels import require_pixels
+from hounsfield.archive.scan import Scan, Walker
+from hounsfield.archive.window import FileWindow
+from hounsfield.core.quality import Severity
+from hounsfield.core.study import DICOM_MEDIA_TYPE
+from hounsfield.errors import Refused
+
+DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+"""Media Storage Directory Storage: a DICOMDIR, whatever its file is called."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to say about a file; remarks of one series are counted together.
+
+    Attributes:
+        code: key of the message catalogue.
+        severity: what it means for the analysis.
+        facts: what its sentence names, next to the number of files.
+    """
+
+    code: str
+    severity: Severity
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A file that is, or holds, something.
+
+    Attributes:
+        entry: the file.
+        kind: what it is.
+        sha256: its digest; empty for what is no stored object.
+        header: its facts, None unless it is DICOM.
+        remarks: what is to be said about it.
+        is_directory: whether it is a DICOMDIR, which is read by ``directory``.
+    """
+
+    entry: Entry
+    kind: FileKind
+    sha256: str = ""
+    header: Header | None = None
+    remarks: tuple[Remark, ...] = ()
+    is_directory: bool = False
+
+
+def read_record(entry: Entry, limits: Limits) -> Record:
+    """Look at a file: what it is, whether it is whole, and what its header says.
+
+    Nothing but the wanted header values is held; the digest is taken in a stream.
+
+    Raises:
+        NotFound: ``E100``.
+        Refused: ``E101``, ``E102``, ``E104``, ``E110``; the codes of the pre-scan and the pixel check; ``E122`` for a
+            DICOM file that is a program as well, ``E123`` when it exhausts its reader.
+    """
+    try:
+        with open_regular(entry.path) as (descriptor, size):
+            if size == 0:
+                raise Refused("E104")
+            if size > limits.max_file_bytes:
+                raise Refused("E110", found=size, limit=limits.max_file_bytes)
+            return _judge(entry, FileWindow(descriptor, size), descriptor, limits)
+    except OSError as error:
+        raise unreadable(error) from error
+    except (RecursionError, MemoryError) as error:
+        raise Refused("E123", found=type(error).__name__) from error
+
+
+def _judge(entry: Entry, window: FileWindow, descriptor: int, limits: Limits) -> Record:
+    kind = identify(window)
+    if not kind.media_type:
+        return Record(entry, kind)
+    if kind.media_type != DICOM_MEDIA_TYPE:
+        return Record(entry, kind, entry.sha256 or digest(descriptor))
+    if kind.has_program_preamble:
+        raise Refused("E122")
+    start = read_start(window, kind.dicom_offset, limits)
+    if start.sop_class_uid == DIRECTORY_CLASS:
+        return Record(entry, kind, is_directory=True)
+    header, remarks = _read_dicom(start, limits)
+    return Record(entry, kind, entry.sha256 or digest(descriptor), header, remarks)
+
+
+def _read_dicom(start: FileStart, limits: Limits) -> tuple[Header, tuple[Remark, ...]]:
+    scan = Walker(start.window, start.encoding, WANTED, limits).walk(start.offset)
+    header = build_header(start, scan)
+    require_pixels(header, limits)
+    remarks = [*_structure_remarks(scan), *_content_remarks(header, scan)]
+    if not start.meta:
+        remarks.append(Remark("Q112", Severity.NOTE))
+    elif not start.is_as_declared:
+        remarks.append(Remark("Q113", Severity.WARN, {"found": start.transfer_syntax_uid}))
+    character_set = scan.values.get(SPECIFIC_CHARACTER_SET, b"")
+    if any(is_doubtful(scan.values.get(tag, b""), character_set) for tag in CHECKED_TEXT):
+        remarks.append(Remark("Q115", Severity.WARN))
+    return header, tuple(remarks)
+
+
+def _structure_remarks(scan: Scan) -> list[Remark]:
+    remarks = []
+    if not scan.is_followed_by_zeros:
+        remarks.append(Remark("Q111", Severity.WARN))
+    if set(scan.oddities) - {"trailing bytes"}:
+        remarks.append(Remark("Q114", Severity.NOTE))
+    return remarks
+
+
+def _content_remarks(header: Header, scan: Scan) -> list[Remark]:
+    """Say that the element which makes an object what it is is missing: a header alone, or a file cut between two."""
+    if header.is_image:
+        return [] if header.pixels else [Remark("Q109", Severity.REJECT)]
+    tag = content_element(header.sop_class_uid)
+    return [] if tag is None or tag in scan.seen else [Remark("Q110", Severity.REJECT)]
+
+
+def digest(descriptor: int) -> str:
+    """Return the SHA-256 of an open file, read in pieces."""
+    total = hashlib.sha256()
+    offset = 0
+    while piece := os.pread(descriptor, 1 << 20, offset):
+        total.update(piece)
+        offset += len(piece)
+    return total.hexdigest()
+
+
+def not_an_image(kind: FileKind) -> Refused:
+    """Return the refusal of a file that is something else, which names what it is."""
+    if kind.found == TEXT:
+        return Refused("E105")
+    if kind.found == PROGRAM:
+        return Refused("E106")
+    if kind.found:
+        return Refused("E107", found=kind.found)
+    return Refused("E108")

@@ -5,12 +5,14 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.archive.local import open_source
 from hounsfield.cases.table import Case, CaseImage
 from hounsfield.core.geometry import Calibration, VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import InstanceRef, Series, Study
 from hounsfield.core.volume import Samples, SliceAxis, Volume
 from hounsfield.errors import DatasetError
+from hounsfield.image.assemble import assemble
 
 _NO_STUDY = Study("", ())
 
@@ -78,9 +80,6 @@ class FileReader:
         Raises:
             HounsfieldError: the archive or the image room refuses it; ``E818`` when it holds no image.
         """
-        from hounsfield.archive.local import open_source
-        from hounsfield.image.assemble import assemble
-
         with open_source(case.source.path) as archive:
             for study in archive.studies:
                 for series in study.series:

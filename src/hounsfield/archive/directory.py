@@ -1,5 +1,6 @@
 """DICOMDIR: which files of its own folder it lists (PS3.10 section 8, PS3.3 annex F)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hounsfield.archive.encoding import read_start
@@ -7,7 +8,8 @@ from hounsfield.archive.entries import Entry, RefusedFile, open_regular, safe_na
 from hounsfield.archive.header import REFERENCED_FILE_ID
 from hounsfield.archive.kinds import identify
 from hounsfield.archive.limits import Limits
-from hounsfield.archive.scan import Walker, Wanted
+from hounsfield.archive.scan import Wanted
+from hounsfield.archive.walker import Walker
 from hounsfield.archive.window import FileWindow
 from hounsfield.errors import NotFound, Refused
 
@@ -62,7 +64,7 @@ def _components(raw: bytes) -> tuple[str, ...]:
     return tuple(part.strip("\0 ") for part in parts)
 
 
-def resolve(directory: Directory, folder: str, entries: tuple[Entry, ...]) -> Resolved:
+def resolve(directory: Directory, folder: str, entries: Sequence[Entry]) -> Resolved:
     """Look the references up among the files found under the folder of the DICOMDIR.
 
     A reference is compared with names that were listed and never joined to a path, so none can lead out of the folder.

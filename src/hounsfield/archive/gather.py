@@ -50,6 +50,7 @@ class Gatherer:
     _refused: list[RefusedFile] = field(default_factory=list)
     _issues: list[QualityIssue] = field(default_factory=list)
     _duplicates: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _conflicts: dict[str, list[dict[str, object]]] = field(default_factory=lambda: defaultdict(list))
 
     def gather(self, records: Iterable[Record]) -> Gathered:
         """Return the studies of the records, in the order their first files came."""
@@ -68,6 +69,9 @@ class Gatherer:
             self._examine_series(series, members, len(patients[uid]))
             studies[uid, patient_id].append((series, members))
         self._examine_patients(patients)
+        for series_uid, found in self._conflicts.items():
+            facts = {**found[0], "files": len(found)}
+            self._issues.append(QualityIssue("Q104", Severity.REJECT, facts, series_uid))
         return Gathered(
             tuple(self._study(key, content) for key, content in studies.items()),
             tuple(self._refused),
@@ -90,8 +94,7 @@ class Gatherer:
         kept, found = known.instance.sha256[:12], other.instance.sha256[:12]
         self._refused.append(RefusedFile(record.entry.name, Conflict("E164", uid=uid, kept=kept, found=found)))
         for series_uid in dict.fromkeys((known.identity.series_instance_uid, other.identity.series_instance_uid)):
-            facts = {"sop_instance_uid": uid, "kept": kept, "found": found}
-            self._issues.append(QualityIssue("Q104", Severity.REJECT, facts, series_uid))
+            self._conflicts[series_uid].append({"sop_instance_uid": uid, "kept": kept, "found": found})
 
     def _patients_of_studies(self) -> dict[str, list[str]]:
         """Return the different Patient IDs of each study, unknown ones apart."""
@@ -182,6 +185,7 @@ def _member(record: Record) -> _Member:
 
 def _series(members: Sequence[_Member]) -> Series:
     headers = [member.header for member in members if member.header]
+    headers.sort(key=lambda header: not header.is_image)
     identity = members[0].identity
     numbers = (header.series_number for header in headers)
     return Series(

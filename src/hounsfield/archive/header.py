@@ -48,9 +48,12 @@ _CONTENT = {
     _SR_CLASSES: 0x0040A730,
     "1.2.840.10008.5.1.4.1.1.9.": 0x54000100,
     "1.2.840.10008.5.1.4.1.1.104.": 0x00420011,
+    "1.2.840.10008.5.1.4.1.1.66.1": 0x00700308,
+    "1.2.840.10008.5.1.4.1.1.481.3": 0x30060039,
 }
 """Element that an object of a class must have to say anything: Content Sequence of SR, Waveform Sequence, Encapsulated
-Document (type 1 or needed in PS3.3 C.17.3, C.10.9, C.24.2), by the start of the SOP Class UID."""
+Document, Registration Sequence, ROI Contour Sequence (type 1 or needed in PS3.3 C.17.3, C.10.9, C.24.2, C.20.2 and
+C.8.8.6), by the start of the SOP Class UID."""
 
 _LATERALITY_OF_FRAMES = (0x00209071, 0x00209072)
 _ANATOMIC_REGION = (0x00082218, 0x00080104)

@@ -1,7 +1,5 @@
 """Studies on this machine: a file, a folder, a zip archive or a DICOMDIR, opened for as long as they are needed."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from hounsfield.archive.entries import RefusedFile
 from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
 from hounsfield.archive.protocol import ALL_STUDIES, StudyQuery
 from hounsfield.archive.reader import Reader, refuse_source
+from hounsfield.archive.unpack import Workspace
 from hounsfield.core.quality import QualityIssue
 from hounsfield.core.study import InstanceRef, Series, Study
 from hounsfield.errors import NotFound
@@ -100,7 +99,8 @@ def open_source(
 
     Raises:
         NotFound: ``E100``, the path does not exist.
-        Refused: nothing at all is usable; the error of a single file is raised as it is, ``E160`` stands for several.
+        Refused: nothing at all is usable: the error of a single file is raised as it is, ``E160`` stands for several,
+            ``E162`` for files that are no scans and do not claim to be.
 
     Example:
         >>> from pathlib import Path
@@ -110,13 +110,13 @@ def open_source(
         ...     archive.studies[0].series[0].modality
         'CT'
     """
-    folder = Path(tempfile.mkdtemp(prefix="hounsfield-"))
+    workspace = Workspace()
     try:
-        reader = Reader(folder, limits, progress)
+        reader = Reader(workspace, limits, progress)
         found = reader.read(Path(source))
         archive = LocalArchive(found.studies, found.refused, found.issues)
         if not archive.studies:
             refuse_source(archive.refused, reader.files)
         yield archive
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        workspace.remove()

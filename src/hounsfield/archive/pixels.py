@@ -7,6 +7,9 @@ from hounsfield.errors import Refused
 _VIDEO_PREFIX = "1.2.840.10008.1.2.4.10"
 """Transfer syntaxes of MPEG-2, MPEG-4 and HEVC (PS3.6 table A-1: ...4.100 to ...4.108): one stream, many frames."""
 
+_COMPRESSED_PREFIXES = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5")
+"""Transfer syntaxes of JPEG and its kin, video, and RLE."""
+
 _SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422")
 
 
@@ -27,10 +30,15 @@ def require_pixels(header: Header, limits: Limits) -> None:
     expected = declared_bytes(header)
     if expected > limits.max_pixel_bytes:
         raise Refused("E117", uid=header.sop_instance_uid or None, found=expected, limit=limits.max_pixel_bytes)
-    if header.pixels.fragments is None:
+    if header.pixels.fragments is None and _is_native(header.transfer_syntax_uid):
         _require_native(header, header.pixels.length, expected)
-    else:
+    elif header.pixels.fragments is not None:
         _require_fragments(header, header.pixels.fragments)
+
+
+def _is_native(transfer_syntax_uid: str) -> bool:
+    """Tell whether pixels are not compressed; for a compressed value without fragments there is no length to expect."""
+    return not transfer_syntax_uid.startswith(_COMPRESSED_PREFIXES)
 
 
 def _require_native(header: Header, found: int, expected: int) -> None:

@@ -13,7 +13,7 @@ from hounsfield.archive.kinds import ZIP
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.litter import is_litter
 from hounsfield.archive.record import Record, not_an_image, read_record
-from hounsfield.archive.unpack import Unpacker
+from hounsfield.archive.unpack import Unpacker, Workspace
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import Conflict, HounsfieldError, Refused
 
@@ -26,18 +26,18 @@ class Reader:
     """Reads one source.
 
     Attributes:
-        folder: private folder for unpacked files.
+        workspace: where archives are unpacked.
         limits: bounds.
         progress: called with files done and files known.
         files: files looked at.
     """
 
-    folder: Path
+    workspace: Workspace
     limits: Limits
     progress: Callable[[int, int], None] | None = None
     files: int = 0
     _pending: list[Entry] = field(default_factory=list)
-    _known: int = 0
+    _entries: list[Entry] = field(default_factory=list)
     _records: list[Record] = field(default_factory=list)
     _directories: list[Entry] = field(default_factory=list)
     _refused: list[RefusedFile] = field(default_factory=list)
@@ -51,11 +51,11 @@ class Reader:
             NotFound: ``E100``.
             Refused: the source as a whole.
         """
-        self._unpacker = Unpacker(self.folder, self.limits)
+        self._unpacker = Unpacker(self.workspace, self.limits)
         entries = self._list(source)
         self._read_all(entries)
         self._refused.extend(self._unpacker.refused)
-        self._check_directories(entries)
+        self._check_directories()
         gathered = Gatherer(self.limits).gather(self._records)
         refused = (*self._refused, *gathered.refused)
         return Gathered(gathered.studies, refused, (*gathered.issues, *self._summary(refused)))
@@ -98,7 +98,7 @@ class Reader:
     # ---- reading
 
     def _read_all(self, entries: Sequence[Entry]) -> None:
-        self._known = len(entries)
+        self._entries = list(entries)
         self._pending = list(reversed(entries))
         while self._pending:
             entry = self._pending.pop()
@@ -108,7 +108,7 @@ class Reader:
                 self._refused.append(RefusedFile(entry.name, error))
             self.files += 1
             if self.progress:
-                self.progress(self.files, self._known)
+                self.progress(self.files, len(self._entries))
 
     def _read_one(self, entry: Entry) -> None:
         try:
@@ -131,19 +131,19 @@ class Reader:
 
     def _add_archive(self, entry: Entry) -> None:
         unpacked = self._unpacker.unpack(entry)
-        self._known += len(unpacked)
-        if self._known > self.limits.max_files:
+        self._entries.extend(unpacked)
+        if len(self._entries) > self.limits.max_files:
             raise Refused("E109", limit=self.limits.max_files)
         self._pending.extend(reversed(unpacked))
 
     # ---- what was left out
 
-    def _check_directories(self, entries: tuple[Entry, ...]) -> None:
+    def _check_directories(self) -> None:
         """Report files that a DICOMDIR found on the way lists and that are not there."""
         for entry in self._directories:
             directory = read_directory(entry, self.limits)
             folder = entry.name.rpartition("/")[0]
-            self._report_missing(directory, resolve(directory, folder, entries).refused)
+            self._report_missing(directory, resolve(directory, folder, self._entries).refused)
 
     def _report_missing(self, directory: Directory, missing: Sequence[RefusedFile]) -> None:
         if missing:
@@ -177,10 +177,12 @@ def refuse_source(refused: Sequence[RefusedFile], files: int) -> NoReturn:
     """Raise for a source of which nothing is usable.
 
     Raises:
-        HounsfieldError: the error of its one file, or ``E160`` with the commonest reason of several.
+        HounsfieldError: the error of its one file, ``E160`` with the commonest reason of several, or ``E162``
+            when all are files that do not claim to be scans.
     """
+    if not refused:
+        raise Refused("E162", files=files)
     if len(refused) == 1:
         raise refused[0].error
-    counted = Counter(item.error.code for item in refused)
-    common = counted.most_common(1)[0][0] if counted else ""
+    common = Counter(item.error.code for item in refused).most_common(1)[0][0]
     raise Refused("E160", files=max(files, len(refused)), found=common)

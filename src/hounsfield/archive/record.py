@@ -19,7 +19,8 @@ from hounsfield.archive.header import (
 from hounsfield.archive.kinds import PROGRAM, TEXT, FileKind, identify
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.pixels import require_pixels
-from hounsfield.archive.scan import Scan, Walker
+from hounsfield.archive.scan import Scan
+from hounsfield.archive.walker import Walker
 from hounsfield.archive.window import FileWindow
 from hounsfield.core.quality import Severity
 from hounsfield.core.study import DICOM_MEDIA_TYPE
@@ -128,11 +129,12 @@ def _structure_remarks(scan: Scan) -> list[Remark]:
 
 
 def _content_remarks(header: Header, scan: Scan) -> list[Remark]:
-    """Say that the element which makes an object what it is is missing: a header alone, or a file cut between two."""
+    """Say that what makes an object what it is is missing: a header alone, or a file cut between two elements."""
     if header.is_image:
         return [] if header.pixels else [Remark("Q109", Severity.REJECT)]
     tag = content_element(header.sop_class_uid)
-    return [] if tag is None or tag in scan.seen else [Remark("Q110", Severity.REJECT)]
+    is_whole = header.sop_class_uid != "" and (tag is None or tag in scan.seen)
+    return [] if is_whole else [Remark("Q110", Severity.REJECT)]
 
 
 def digest(descriptor: int) -> str:

@@ -5,7 +5,9 @@ A member's name is shown, and never used as a path: its bytes go to a file named
 
 import hashlib
 import re
+import shutil
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -22,10 +24,35 @@ _ENCRYPTED_FLAG = 0x1
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_OF_DIRECTORY_64 = b"PK\x06\x06"
-_ENTRY_BYTES = 46
+_TAIL_BYTES = (1 << 16) + 256
 _LARGEST_ENTRY_BYTES = 1024
 _ABSOLUTE = re.compile(r"[A-Za-z]:|[/\\]")
 _REFUSED_TYPES = frozenset({stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK})
+
+
+@dataclass
+class Workspace:
+    """A private folder (mode 0700) that is made when it is first needed, and removed with all that is in it."""
+
+    _folder: Path | None = None
+
+    def folder(self) -> Path:
+        """Return the folder.
+
+        Raises:
+            Refused: ``E141`` when it cannot be made.
+        """
+        if self._folder is None:
+            try:
+                self._folder = Path(tempfile.mkdtemp(prefix="hounsfield-"))
+            except OSError as error:
+                raise Refused("E141") from error
+        return self._folder
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @dataclass
@@ -33,14 +60,14 @@ class Unpacker:
     """Unpacks archives into a folder and keeps count of what they take together.
 
     Attributes:
-        folder: a private folder that the caller removes.
+        workspace: gives the private folder, and removes it.
         limits: bounds.
         unpacked_bytes: bytes written so far.
         members: files written so far.
         refused: members that could not be unpacked.
     """
 
-    folder: Path
+    workspace: "Workspace"
     limits: Limits
     unpacked_bytes: int = 0
     members: int = 0
@@ -67,7 +94,7 @@ class Unpacker:
 
     def _require_directory(self, file: IO[bytes], size: int) -> None:
         """Refuse a directory of too many members before it is read."""
-        file.seek(max(size - (1 << 16) - 22, 0))
+        file.seek(max(size - _TAIL_BYTES, 0))
         tail = file.read()
         place = tail.rfind(_END_OF_DIRECTORY)
         if place < 0:
@@ -122,7 +149,8 @@ class Unpacker:
             raise Refused("E140", found=member.compress_type)
         if member.file_size > self.limits.max_file_bytes:
             raise Refused("E110", found=member.file_size, limit=self.limits.max_file_bytes)
-        part = self.folder / f"part-{self.members}-{len(self.refused)}"
+        folder = self.workspace.folder()
+        part = folder / f"part-{self.members}-{len(self.refused)}"
         digest = hashlib.sha256()
         try:
             with opened.open(member) as source, part.open("xb") as target:
@@ -136,7 +164,7 @@ class Unpacker:
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             part.unlink(missing_ok=True)
             raise Refused("E130") from error
-        return part.replace(self.folder / digest.hexdigest()), digest.hexdigest()
+        return part.replace(folder / digest.hexdigest()), digest.hexdigest()
 
     def _count(self, written: int) -> None:
         self.unpacked_bytes += written

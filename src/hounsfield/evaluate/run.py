@@ -1,6 +1,6 @@
 """Evaluate a model on labelled data: score every case, measure, and write the folder of results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def evaluate(
     labelled = [index for index in chosen if labels[index] >= 0]
     outputs = classify(package, table, labelled, options.threads, progress)
     _check(outputs, table, labels, part)
-    examination = judge(table.select(labelled), outputs.looks.select(labelled))
+    examination = judge(_part_of(table, labelled), outputs.looks.select(labelled))
     group_of = dict(zip(labelled, examination.groups, strict=True))
     groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
     positive = positive_class(classes)
@@ -88,6 +88,20 @@ def evaluate(
     if output is not None:
         write_evaluation(evaluation, package, table, output)
     return evaluation
+
+
+def _part_of(table: CaseTable, indices: list[int]) -> CaseTable:
+    """Return the evaluated cases, with the issues of the table that still hold of them."""
+    kept = table.select(indices)
+    unknown = sum(case.patient is None for case in kept.cases)
+    issues = tuple(
+        QualityIssue(issue.code, issue.severity, {"count": unknown, "total": len(kept)})
+        if issue.code == "Q800"
+        else issue
+        for issue in table.issues
+        if issue.code != "Q800" or unknown
+    )
+    return replace(kept, issues=issues)
 
 
 def _check(outputs: Outputs, table: CaseTable, labels: npt.NDArray[np.int64], part: str) -> None:

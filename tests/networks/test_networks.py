@@ -72,8 +72,9 @@ def test_activation_map_averages_to_the_logit(name: str, sides: tuple[int, int])
     network = build_network(NetworkSettings(name, 4, 1, *sides, centre=0.4, scale=3.0)).eval()
     images = torch.rand(3, 1, *sides)
     with torch.no_grad():
-        logits, maps = network.with_activation_map(images)
+        logits, maps, features = network.everything(images)
         torch.testing.assert_close(logits, network(images))
+        torch.testing.assert_close(network.linear(features), logits)
         torch.testing.assert_close(maps.mean((2, 3)) + network.linear.bias, logits, atol=1e-5, rtol=1e-4)
     assert maps.shape[:2] == (3, 4)
     assert min(maps.shape[2:]) > 1
@@ -111,6 +112,15 @@ def test_images_are_centred_and_scaled_before_the_first_layer() -> None:
     images = torch.rand(2, 1, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(scaled(images), plain((images - 0.25) * 4.0))
+
+
+def test_standardised_network_does_not_see_brightness_and_contrast() -> None:
+    torch.manual_seed(6)
+    network = build_network(NetworkSettings("article", 2, standardise=True)).eval()
+    images = torch.rand(3, 1, 28, 28)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), network(0.1 + 0.5 * images), atol=1e-4, rtol=1e-3)
+        assert torch.isfinite(network(torch.full((1, 1, 28, 28), 0.7))).all()
 
 
 def test_fresh_residual_block_is_the_identity_for_positive_maps() -> None:

@@ -65,9 +65,10 @@ class Loop:
         found = read_checkpoint(self.folder)
         if found is None:
             return False
-        expected = (self.progress.plan_digest, self.progress.data_digest)
-        if (found.progress.plan_digest, found.progress.data_digest) != expected:
-            raise HounsfieldError("E836", folder=self.folder.parent.name)
+        if found.progress.plan_digest != self.progress.plan_digest:
+            raise HounsfieldError("E836", folder=self.folder.parent.name, found="plan")
+        if found.progress.data_digest != self.progress.data_digest:
+            raise HounsfieldError("E836", folder=self.folder.parent.name, found="data")
         self.learner.restore(found.tensors)
         prefix = "kept/"
         self.kept = {name[len(prefix) :]: value for name, value in found.tensors.items() if name.startswith(prefix)}

@@ -58,24 +58,44 @@ class Learning(_Document):
 
 
 class SplitPlan(_Document):
-    """Shares of the parts, for data that declare none; a declared part is always kept as it is."""
+    """Shares of the parts, for data that declare none; a declared part is always kept as it is.
+
+    Attributes:
+        training: learned from.
+        tuning: choices are made on it.
+        test: untouched until the end.
+        seed: of the split alone, so that another seed of the run leaves the test part as it is.
+    """
 
     training: float = Field(0.68, gt=0, lt=1)
     tuning: float = Field(0.12, gt=0, lt=1)
     test: float = Field(0.2, ge=0, lt=1)
+    seed: int = 0
 
 
 class Cut(_Document):
     """How the operating point of a finding is set on the tuning part.
 
     Attributes:
-        rule: the highest sum of sensitivity and specificity (Youden), or the highest threshold that still reaches a
-            target sensitivity, or the lowest that reaches a target specificity.
-        target: for the last two.
+        rule: the highest sum of sensitivity and specificity (Youden), or the highest threshold that still reaches the
+            target sensitivity.
+        target: for the second.
     """
 
-    rule: Literal["youden", "sensitivity", "specificity"] = "youden"
+    rule: Literal["youden", "sensitivity"] = "youden"
     target: float = Field(0.95, gt=0, lt=1)
+
+
+class OutsidePlan(_Document):
+    """A score for unknown kinds of image (``train.outside``), for networks with a pooled head.
+
+    Attributes:
+        quantile: share of the known cases of a class that lie inside.
+        shrinkage: share of the mean variance that replaces the covariance.
+    """
+
+    quantile: float = Field(0.99, gt=0, le=1)
+    shrinkage: float = Field(0.1, ge=0, le=1)
 
 
 class Reason(_Document):
@@ -104,6 +124,7 @@ class Plan(_Document):
     learning: Learning = Field(default_factory=Learning)
     split: SplitPlan = Field(default_factory=SplitPlan)
     cut: Cut = Field(default_factory=Cut)
+    outside: OutsidePlan | None = None
     time_limit_seconds: float | None = Field(None, gt=0)
     reasons: tuple[Reason, ...] = ()
 

@@ -58,7 +58,9 @@ class NetworkSettings:
         channels: channels of an image.
         rows: rows of an image.
         columns: columns of an image.
-        centre: subtracted from every sample before the first layer.
+        standardise: give each image mean 0 and deviation 1 before the first layer, so that brightness and contrast of
+            the whole image do not count.
+        centre: subtracted from every sample before the first layer, when images are not standardised.
         scale: factor on the centred samples.
         dropout: None for the network's own.
         batch_norm: batch normalisation after each convolution, for the VGG family.
@@ -76,6 +78,7 @@ class NetworkSettings:
     channels: int = 1
     rows: int = 28
     columns: int = 28
+    standardise: bool = False
     centre: float = 0.0
     scale: float = 1.0
     dropout: float | None = None

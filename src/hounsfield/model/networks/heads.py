@@ -3,6 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from hounsfield.model.networks.catalogue import NetworkSettings
+
+SMALLEST_VARIANCE = 1e-6
+"""Added to the variance of an image, so that a constant one becomes zero instead of noise."""
+
 
 class Classifier(nn.Module):
     """A network from images to logits; softmax is the last step, outside, where the temperature is applied first.
@@ -12,21 +17,25 @@ class Classifier(nn.Module):
 
     has_activation_map = False
 
-    def __init__(self, centre: float, scale: float) -> None:
+    def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
-        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
+        self.is_standardising = settings.standardise
+        self.register_buffer("centre", torch.tensor(settings.centre, dtype=torch.float32))
+        self.register_buffer("scale", torch.tensor(settings.scale, dtype=torch.float32))
 
     def normalised(self, images: Tensor) -> Tensor:
         """Bring the samples to the range the first layer works in."""
-        return (images - self.get_buffer("centre")) * self.get_buffer("scale")
+        if not self.is_standardising:
+            return (images - self.get_buffer("centre")) * self.get_buffer("scale")
+        centred = images - images.mean((1, 2, 3), keepdim=True)
+        return centred / torch.sqrt((centred * centred).mean((1, 2, 3), keepdim=True) + SMALLEST_VARIANCE)
 
 
 class FlattenedClassifier(Classifier):
     """A trunk whose map is flattened into dense layers; it has no exact class activation map."""
 
-    def __init__(self, trunk: nn.Module, dense: nn.Module, centre: float, scale: float) -> None:
-        super().__init__(centre, scale)
+    def __init__(self, trunk: nn.Module, dense: nn.Module, settings: NetworkSettings) -> None:
+        super().__init__(settings)
         self.trunk = trunk
         self.dense = dense
 
@@ -45,10 +54,10 @@ class PooledClassifier(Classifier):
 
     has_activation_map = True
 
-    def __init__(self, trunk: nn.Module, linear: nn.Linear, dropout: float, settings: tuple[float, float]) -> None:
-        super().__init__(*settings)
+    def __init__(self, trunk: nn.Module, linear: nn.Linear, settings: NetworkSettings) -> None:
+        super().__init__(settings)
         self.trunk = trunk
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(settings.dropout_fraction)
         self.linear = linear
 
     def forward(self, images: Tensor) -> Tensor:
@@ -56,9 +65,14 @@ class PooledClassifier(Classifier):
         logits: Tensor = self.linear(self.dropout(self.trunk(self.normalised(images)).mean((2, 3))))
         return logits
 
-    def with_activation_map(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (image, class) and class activation maps (image, class, row, column) of the trunk's grid."""
-        features = self.trunk(self.normalised(images))
-        logits: Tensor = self.linear(features.mean((2, 3)))
-        maps = nn.functional.conv2d(features, self.linear.weight[:, :, None, None])
-        return logits, maps
+    def everything(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what one pass gives of images.
+
+        Returns:
+            Logits (image, class), class activation maps (image, class, row, column) on the trunk's grid, and the pooled
+            features (image, feature) that the logits are made from.
+        """
+        places = self.trunk(self.normalised(images))
+        features = places.mean((2, 3))
+        logits: Tensor = self.linear(features)
+        return logits, nn.functional.conv2d(places, self.linear.weight[:, :, None, None]), features

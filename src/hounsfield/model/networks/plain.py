@@ -32,7 +32,7 @@ def article(settings: NetworkSettings) -> FlattenedClassifier:
         nn.Dropout(settings.dropout_fraction),
         nn.Linear(128, settings.class_count),
     )
-    return FlattenedClassifier(trunk, dense, settings.centre, settings.scale)
+    return FlattenedClassifier(trunk, dense, settings)
 
 
 def lenet(settings: NetworkSettings) -> FlattenedClassifier:
@@ -48,7 +48,7 @@ def lenet(settings: NetworkSettings) -> FlattenedClassifier:
         nn.Dropout(settings.dropout_fraction),
         nn.Linear(84, settings.class_count),
     )
-    return FlattenedClassifier(trunk, dense, settings.centre, settings.scale)
+    return FlattenedClassifier(trunk, dense, settings)
 
 
 def alexnet(settings: NetworkSettings) -> FlattenedClassifier:
@@ -66,7 +66,7 @@ def alexnet(settings: NetworkSettings) -> FlattenedClassifier:
         nn.Dropout(drop), nn.Linear(width, width), nn.ReLU(),
         nn.Linear(width, settings.class_count),
     )  # fmt: skip
-    return FlattenedClassifier(trunk, dense, settings.centre, settings.scale)
+    return FlattenedClassifier(trunk, dense, settings)
 
 
 def vgg(settings: NetworkSettings) -> FlattenedClassifier:
@@ -78,7 +78,7 @@ def vgg(settings: NetworkSettings) -> FlattenedClassifier:
         nn.Linear(width, width), nn.ReLU(), nn.Dropout(drop),
         nn.Linear(width, settings.class_count),
     )  # fmt: skip
-    return FlattenedClassifier(trunk, dense, settings.centre, settings.scale)
+    return FlattenedClassifier(trunk, dense, settings)
 
 
 def _vgg_trunk(stages: Sequence[Sequence[int]], channels: int, has_norm: bool) -> nn.Sequential:

@@ -53,7 +53,7 @@ def small_residual(settings: NetworkSettings) -> PooledClassifier:
             layers.append(ResidualBlock(taken, width, stride if index == 0 else 1))
             taken = width
     linear = nn.Linear(taken, settings.class_count)
-    return PooledClassifier(nn.Sequential(*layers), linear, settings.dropout_fraction, _range_of(settings))
+    return PooledClassifier(nn.Sequential(*layers), linear, settings)
 
 
 def resnet(settings: NetworkSettings) -> PooledClassifier:
@@ -77,8 +77,5 @@ def resnet(settings: NetworkSettings) -> PooledClassifier:
     )
     stem = [whole.conv1, whole.bn1, nn.ReLU()] + ([] if is_small else [whole.maxpool])
     trunk = nn.Sequential(*stem, whole.layer1, whole.layer2, whole.layer3, whole.layer4)
-    return PooledClassifier(trunk, whole.fc, settings.dropout_fraction, _range_of(settings))
+    return PooledClassifier(trunk, whole.fc, settings)
 
-
-def _range_of(settings: NetworkSettings) -> tuple[float, float]:
-    return settings.centre, settings.scale

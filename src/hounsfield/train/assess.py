@@ -1,0 +1,139 @@
+"""Assessment: the temperature and operating points from the tuning part, and the metrics of a part with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+
+from hounsfield.core.prediction import Interval, OperatingPoint
+from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
+from hounsfield.metrics.confusion import confusion_matrix, decision_statistics
+from hounsfield.metrics.discrimination import auroc_of
+from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
+from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of
+from hounsfield.metrics.operating import operating_point, sensitivity_threshold, youden_threshold
+from hounsfield.metrics.weights import Statistic
+from hounsfield.model.predictor import softmax
+from hounsfield.train.parts import Part
+from hounsfield.train.plan import Cut
+
+TEMPERATURES = (0.05, 20.0)
+RESAMPLES = 1000
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the model is worth on one part.
+
+    Attributes:
+        part: ``tuning`` or ``test``.
+        case_count: its cases.
+        metrics: by name, with bootstrap intervals drawn by group.
+        confusion: (reference class, called class) counts.
+    """
+
+    part: str
+    case_count: int
+    metrics: dict[str, Interval]
+    confusion: npt.NDArray[np.int64]
+
+
+def fit_temperature(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
+    """Return the temperature with the least log loss (Guo 2017, section 4.2); it changes no ranking of classes.
+
+    The wanted probability of a class with n cases is (n + 1) / (n + 2) instead of one, the rest shared by the others
+    (Platt 1999, section 2.2): cases that are all told apart do not make the model certain of everything.
+    """
+    class_count = logits.shape[1]
+    counts = np.bincount(labels, minlength=class_count)
+    rest = 1 / (counts[labels] + 2)
+    targets = np.repeat((rest / (class_count - 1))[:, None], class_count, axis=1)
+    targets[np.arange(len(labels)), labels] = 1 - rest
+
+    def loss(logarithm: float) -> float:
+        probabilities = probabilities_of(logits, float(np.exp(logarithm)))
+        return float(-(targets * np.log(np.clip(probabilities, 1e-12, 1))).sum(1).mean())
+
+    low, high = (float(np.log(value)) for value in TEMPERATURES)
+    best = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
+    return round(float(np.exp(best.x)), 4)
+
+
+def probabilities_of(logits: npt.NDArray[np.float32], temperature: float) -> Probabilities:
+    """Return calibrated probabilities (case, class)."""
+    return softmax(logits, temperature).astype(np.float64)
+
+
+def set_operating_points(
+    probabilities: Probabilities, part: Part, is_finding: Sequence[bool], cut: Cut, data_set: str
+) -> tuple[OperatingPoint | None, ...]:
+    """Return the operating point of each class that is a finding, None for the others."""
+    points: list[OperatingPoint | None] = []
+    for index, is_wanted in enumerate(is_finding):
+        if not is_wanted:
+            points.append(None)
+            continue
+        is_positive, scores = part.labels == index, probabilities[:, index]
+        if cut.rule == "youden":
+            threshold = youden_threshold(is_positive, scores)
+        else:
+            threshold = sensitivity_threshold(is_positive, scores, cut.target)
+        threshold = min(max(threshold, 0.0), 1.0)
+        points.append(operating_point(is_positive, scores, threshold, data_set))
+    return tuple(points)
+
+
+def assess(
+    name: str, probabilities: Probabilities, part: Part, points: Sequence[OperatingPoint | None], seed: int
+) -> Assessment:
+    """Return the metrics of a part.
+
+    Two classes are decided at the operating point of the finding, more by the largest probability.
+    """
+    count = probabilities.shape[1]
+    positive = positive_class(points) if count == 2 else None
+    if positive is None:
+        called = probabilities.argmax(1)
+        statistics = _many_class_statistics(part, probabilities, called)
+    else:
+        point = points[positive]
+        threshold = point.threshold if point else 0.5
+        is_called = probabilities[:, positive] >= threshold
+        called = np.where(is_called, positive, 1 - positive)
+        statistics = _two_class_statistics(part.labels == positive, probabilities[:, positive], is_called)
+    statistics["loss"] = log_loss_of(part.labels, probabilities)
+    weights = resample_weights(part.labels, part.groups, RESAMPLES, seed)
+    intervals = bootstrap_intervals(statistics, weights, len(part), frozenset({"ece"}))
+    return Assessment(name, len(part), intervals, confusion_matrix(part.labels, called, count))
+
+
+def positive_class(points: Sequence[OperatingPoint | None]) -> int:
+    """Return the class that a two-class model is about: the last that is a finding."""
+    return max((index for index, point in enumerate(points) if point is not None), default=len(points) - 1)
+
+
+def _two_class_statistics(
+    is_positive: npt.NDArray[np.bool_], scores: Probabilities, is_called: npt.NDArray[np.bool_]
+) -> dict[str, Statistic]:
+    decisions = decision_statistics(is_positive, is_called)
+    return {
+        "auroc": auroc_of(is_positive, scores),
+        **{name: decisions[name] for name in ("accuracy", "sensitivity", "specificity", "f1")},
+        "brier": brier_of(is_positive, scores),
+        "ece": calibration_error_of(is_positive, scores),
+    }
+
+
+def _many_class_statistics(
+    part: Part, probabilities: Probabilities, called: npt.NDArray[np.int64]
+) -> dict[str, Statistic]:
+    decisions = class_statistics(part.labels, called, probabilities.shape[1])
+    return {
+        "auroc": macro_auroc_of(part.labels, probabilities),
+        **{name: decisions[name] for name in ("accuracy", "sensitivity", "specificity", "f1")},
+        "brier": multiclass_brier_of(part.labels, probabilities),
+        "ece": calibration_error_of(called == part.labels, probabilities.max(1)),
+    }

@@ -1,0 +1,126 @@
+"""Gather: split the cases, prepare each image once with the steps of the model, and hold them as parts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.cases.guard import Examination
+from hounsfield.cases.splits import split_cases
+from hounsfield.cases.table import CaseImage, CaseTable
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.volume import Volume
+from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.image.display import to_display
+from hounsfield.prepare.sequence import apply_steps, build_steps
+from hounsfield.prepare.step import Step
+from hounsfield.train.events import Talk, TrainEvent, issue_event
+from hounsfield.train.parts import Part, Parts
+from hounsfield.train.plan import Plan, SplitPlan
+
+LEAST_PER_CLASS = 2
+"""Cases that each class needs in the training and in the tuning part."""
+
+
+def choose_parts(table: CaseTable, examination: Examination, split: SplitPlan) -> dict[str, tuple[int, ...]]:
+    """Return the indices of the readable cases of each part; a part without cases is left out.
+
+    Raises:
+        DatasetError: ``E839``, a class has too few cases in a part to learn from or to decide on.
+    """
+    shares = {"training": split.training, "tuning": split.tuning, "test": split.test}
+    chosen = split_cases(table, examination.groups, shares, split.seed)
+    unreadable = set(examination.unreadable)
+    found: dict[str, tuple[int, ...]] = {}
+    for part in shares:
+        indices = tuple(index for index, name in enumerate(chosen) if name == part and index not in unreadable)
+        if indices:
+            found[part] = indices
+    for part in ("training", "tuning"):
+        counts = np.bincount(table.labels[list(found.get(part, ()))], minlength=len(table.class_names))
+        short = [f"{name} {count}" for name, count in zip(table.class_names, counts, strict=True) if count < 2]
+        if short:
+            raise DatasetError("E839", part=part, found=", ".join(short), expected=LEAST_PER_CLASS)
+    return found
+
+
+def gather_parts(
+    table: CaseTable,
+    examination: Examination,
+    chosen: dict[str, tuple[int, ...]],
+    plan: Plan,
+    quantity: str,
+    talk: Talk,
+) -> Parts:
+    """Prepare the images of all parts.
+
+    Args:
+        table: the data set.
+        examination: its groups.
+        chosen: indices of each part.
+        plan: with the preparing steps and the network's input.
+        quantity: what the steps start from; ``display`` as everything can be shown.
+        talk: told of progress and of what had to be left out.
+
+    Raises:
+        PrepareError: a step cannot be applied.
+        DatasetError: ``E840``, the steps do not lead to the network's input.
+    """
+    indices = [index for part in chosen.values() for index in part]
+    reader = _Preparer(build_steps(list(plan.prepare)), quantity, plan)
+    network = plan.network
+    images = np.zeros((len(indices), network.channels, network.rows, network.columns), dtype=np.float32)
+    position_of = {index: position for position, index in enumerate(indices)}
+    stacks = 0
+    for done, (index, image) in enumerate(table.read_all(indices), start=1):
+        if isinstance(image, HounsfieldError):
+            raise image
+        images[position_of[index]] = reader.prepare(image)
+        stacks += image.volume.geometry.shape[0] > 1
+        talk(TrainEvent("ui.train.preparing", {"done": done, "total": len(indices)}, done, len(indices)))
+    if stacks:
+        talk(issue_event(QualityIssue("Q830", Severity.WARN, {"count": stacks})))
+    start, parts = 0, {}
+    for name, part in chosen.items():
+        parts[name] = _part(table, examination.groups, part, images[start : start + len(part)])
+        start += len(part)
+    return Parts(parts["training"], parts["tuning"], parts.get("test"))
+
+
+class _Preparer:
+    """Brings one image onto the grid of the model, exactly as an analysis does."""
+
+    def __init__(self, steps: tuple[Step, ...], quantity: str, plan: Plan) -> None:
+        self.steps = steps
+        self.is_display = Quantity.named(quantity) is Quantity.DISPLAY
+        self.expected = (plan.network.channels, plan.network.rows, plan.network.columns)
+
+    def prepare(self, image: CaseImage) -> npt.NDArray[np.float32]:
+        """Return (channel, row, column) of the middle slice."""
+        source = to_display(image.volume) if self.is_display else image.volume
+        prepared, _ = apply_steps(self.steps, _middle(source))
+        array = prepared.array if prepared.is_colour else prepared.array[None]
+        found = (array.shape[0], *array.shape[2:])
+        if found != self.expected:
+            raise DatasetError("E840", found=found, expected=self.expected)
+        return np.asarray(array[:, 0], dtype=np.float32)
+
+
+def _middle(volume: Volume) -> Volume:
+    count, rows, columns = volume.geometry.shape
+    if count == 1:
+        return volume
+    index = count // 2
+    array = volume.array[..., index : index + 1, :, :]
+    geometry = volume.geometry.cropped((index, 0, 0), (1, rows, columns))
+    return Volume(array, geometry, volume.quantity, presentation=volume.presentation)
+
+
+def _part(table: CaseTable, groups: Sequence[int], indices: tuple[int, ...], images: npt.NDArray[np.float32]) -> Part:
+    return Part(
+        images,
+        table.labels[list(indices)],
+        np.array([groups[index] for index in indices], dtype=np.int64),
+        tuple(table.cases[index].identifier for index in indices),
+    )

@@ -1,0 +1,108 @@
+"""Ledger: the run folder beside the model, in which a run can be followed, resumed and repeated."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from hounsfield.errors import HounsfieldError
+from hounsfield.train.checkpoint import write_synced
+from hounsfield.train.history import EpochRecord, history_csv
+from hounsfield.train.memory import MemoryEstimate
+from hounsfield.train.plan import Plan
+from hounsfield.train.statement import software_versions
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The run folder.
+
+    Attributes:
+        folder: where it is.
+    """
+
+    folder: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def page(self) -> Path:
+        """The report."""
+        return self.folder / "report.html"
+
+    def open(self) -> None:
+        """Make the folder.
+
+        Raises:
+            HounsfieldError: ``E841``, it cannot be made or written to.
+        """
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_synced(self.folder / "environment.json", _json(environment()))
+        except OSError as error:
+            raise HounsfieldError("E841", found=self.folder.name, reason=error.strerror or "") from error
+
+    def write_plan(self, plan: Plan, data_digest: str, memory: MemoryEstimate, command: str) -> None:
+        """Write what the run obeys and what it sees; with the data it is all that a repetition needs."""
+        document = {
+            "plan": plan.model_dump(mode="json"),
+            "plan_digest": plan.digest(),
+            "data_digest": data_digest,
+            "reasons": [
+                {"choice": reason.choice, "en": reason.text("en"), "zh": reason.text("zh")} for reason in plan.reasons
+            ],
+            "memory_estimate_bytes": {
+                "images": memory.images_bytes,
+                "weights": memory.weights_bytes,
+                "batch": memory.batch_bytes,
+                "total": memory.total_bytes,
+            },
+            "command": command,
+        }
+        write_synced(self.folder / "plan.json", _json(document))
+
+    def read_plan(self) -> Plan | None:
+        """Return the plan of an earlier run in this folder, or None."""
+        try:
+            document = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
+            return Plan.model_validate(document["plan"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write_history(self, history: Sequence[EpochRecord]) -> None:
+        """Write the epochs as CSV."""
+        write_synced(self.folder / "epochs.csv", history_csv(history).encode())
+
+    def write_file(self, name: str, raw: bytes) -> Path:
+        """Write a file of the folder and return its path."""
+        path = self.folder / name
+        write_synced(path, raw)
+        return path
+
+
+def environment() -> dict[str, object]:
+    """Return what a run computes on and with."""
+    return {
+        "software": software_versions(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cores": usable_cores(),
+        "torch": torch.__config__.show().splitlines(),
+    }
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _json(document: object) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()

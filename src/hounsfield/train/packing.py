@@ -1,0 +1,118 @@
+"""Packing: from kept weights to a calibrated, measured model package."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hounsfield.core.prediction import OperatingPoint
+from hounsfield.model.manifest import Manifest
+from hounsfield.model.network_check import check_network
+from hounsfield.model.networks.build import build_network
+from hounsfield.model.networks.heads import Classifier, PooledClassifier
+from hounsfield.model.package import ModelPackage, write_package
+from hounsfield.model.predictor import Predictor
+from hounsfield.train.assess import Assessment, assess, fit_temperature, probabilities_of, set_operating_points
+from hounsfield.train.export import Exported, example_images, export_network
+from hounsfield.train.outside import OutsideScore, fit_outside
+from hounsfield.train.parts import Part
+from hounsfield.train.setup import Task
+from hounsfield.train.statement import Made, findings_of, make_manifest
+
+TRIED = 64
+"""Tuning images on which torch and onnxruntime are compared."""
+
+
+def rehearse(task: Task) -> None:
+    """Export and check an untrained network, so that what could not be packed in the end is refused at the start.
+
+    Raises:
+        ModelError: a package does not take this network.
+        SettingsError: ``E830``, the recipe states something a manifest cannot hold.
+    """
+    network = build_network(task.plan.network).eval()
+    score = _blank_score(network, task.plan.network.class_count) if task.plan.outside else None
+    exported = export_network(network, task.plan.network, score, example_images(task.plan.network, 2))
+    check_network(exported.network, _manifest(task, exported, 1.0, (None,) * task.plan.network.class_count, ()))
+
+
+def pack(task: Task, weights: dict[str, Tensor], output: Path) -> tuple[Manifest, str, tuple[Assessment, ...]]:
+    """Export the weights, calibrate and measure what was exported, and write the package.
+
+    Returns:
+        The manifest, the SHA-256 of the network, and the assessments of the tuning part and of the test part.
+
+    Raises:
+        HounsfieldError: ``E838``, torch and onnxruntime disagree.
+        ModelError: a package does not take this network.
+    """
+    plan, parts = task.plan, task.parts
+    network = build_network(plan.network)
+    network.load_state_dict(weights)
+    network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    tried = torch.from_numpy(parts.tuning.images[:TRIED])
+    exported = export_network(network, plan.network, _score(task, network), tried)
+    nobody = (None,) * plan.network.class_count
+    logits = _Runner(_manifest(task, exported, 1.0, nobody, ()), exported)
+    on_tuning = logits(parts.tuning)
+    temperature = fit_temperature(on_tuning, parts.tuning.labels)
+    probabilities = probabilities_of(on_tuning, temperature)
+    are_findings = findings_of(task.recipe, plan.class_names)
+    data_set = f"{task.table.name}, tuning part"
+    points = set_operating_points(probabilities, parts.tuning, are_findings, plan.cut, data_set)
+    assessments = [assess("tuning", probabilities, parts.tuning, points, plan.seed)]
+    if parts.test is not None:
+        on_test = probabilities_of(logits(parts.test), temperature)
+        assessments.append(assess("test", on_test, parts.test, points, plan.seed))
+    manifest = _manifest(task, exported, temperature, points, tuple(assessments))
+    identity = write_package(output, manifest, exported.network)
+    return manifest, identity.weights_digest, tuple(assessments)
+
+
+def _manifest(
+    task: Task,
+    exported: Exported,
+    temperature: float,
+    points: tuple[OperatingPoint | None, ...],
+    assessments: tuple[Assessment, ...],
+) -> Manifest:
+    made = Made(exported.interface, temperature, points, assessments, task.command)
+    return make_manifest(task.plan, task.recipe, task.parts, task.table.name, made)
+
+
+class _Runner:
+    """Runs the exported network as an analysis does."""
+
+    def __init__(self, manifest: Manifest, exported: Exported) -> None:
+        package = ModelPackage(manifest, exported.network, "", manifest.identity, "")
+        self._predictor = Predictor(package, threads=1)
+        self._name = manifest.network.logits
+
+    def __call__(self, part: Part) -> npt.NDArray[np.float32]:
+        return self._predictor.run(part.images)[self._name]
+
+
+def _score(task: Task, network: Classifier) -> OutsideScore | None:
+    """Fit the score for unknown kinds of image on all cases that choices were made on."""
+    wanted = task.plan.outside
+    if wanted is None or not isinstance(network, PooledClassifier):
+        return None
+    known = (task.parts.training, task.parts.tuning)
+    features = torch.cat([_features(network, part) for part in known])
+    labels = torch.from_numpy(np.concatenate([part.labels for part in known]))
+    return fit_outside(features, labels, task.plan.network.class_count, wanted.quantile, wanted.shrinkage)
+
+
+@torch.no_grad()
+def _features(network: PooledClassifier, part: Part) -> Tensor:
+    batches = torch.split(torch.from_numpy(part.images), 256)
+    return torch.cat([network.everything(batch)[2] for batch in batches])
+
+
+def _blank_score(network: Classifier, class_count: int) -> OutsideScore | None:
+    if not isinstance(network, PooledClassifier):
+        return None
+    width = network.linear.in_features
+    return OutsideScore(torch.zeros(class_count, width), torch.eye(width), torch.ones(class_count))

@@ -1,0 +1,178 @@
+"""The report of a run: one self-contained HTML page in English and Simplified Chinese."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from hounsfield.core.prediction import Interval
+from hounsfield.core.quality import QualityIssue
+from hounsfield.messages import LANGUAGES, label
+from hounsfield.model.manifest import Manifest
+from hounsfield.report.figures import draw_confusion, draw_learning_curves
+from hounsfield.train.assess import Assessment
+from hounsfield.train.checkpoint import Progress
+from hounsfield.train.plan import Plan
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem }
+h1 { font-size: 1.5rem }
+h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc }
+table { border-collapse: collapse; margin: .5rem 0 }
+th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
+td.n { text-align: right; font-variant-numeric: tabular-nums }
+code { font-size: .9em; overflow-wrap: anywhere }
+.zh { color: #444 }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem }
+.figures svg { max-width: 100%; height: auto }
+.warn { border-left: 4px solid #b35900; padding-left: .6rem }
+@media (prefers-color-scheme: dark) {
+  body { background: #161616; color: #eee } .zh { color: #bbb } .figures { background: #fff }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the page tells.
+
+    Attributes:
+        plan: what the run obeyed.
+        manifest: what the package states.
+        progress: how the loop went.
+        assessments: what the model is worth.
+        issues: what the examination of the data found.
+        data_digest: of the images and labels.
+    """
+
+    plan: Plan
+    manifest: Manifest
+    progress: Progress
+    assessments: tuple[Assessment, ...]
+    issues: tuple[QualityIssue, ...]
+    data_digest: str
+
+
+def figures_of(story: Story) -> dict[str, str]:
+    """Return the figures by name as SVG: learning curves and the confusion matrix of each part."""
+    history, best = story.progress.history, story.progress.best_epoch
+    kept = best if story.plan.learning.keep == "best" else len(history)
+    found: dict[str, str] = {}
+    if history:
+        loss = {"training": [row.training_loss for row in history], "tuning": [row.tuning_loss for row in history]}
+        right = {
+            "training": [row.training_accuracy for row in history],
+            "tuning": [row.tuning_accuracy for row in history],
+        }
+        area = {"tuning": [row.tuning_auroc for row in history]}
+        found["learning-curve-loss"] = draw_learning_curves(loss, "Loss (cross entropy)", kept).svg()
+        found["learning-curve-accuracy"] = draw_learning_curves(right, "Accuracy (fraction)", kept).svg()
+        found["learning-curve-auroc"] = draw_learning_curves(area, "AUROC", kept).svg()
+    for assessment in story.assessments:
+        drawing = draw_confusion(assessment.confusion, story.plan.class_names)
+        found[f"confusion-{assessment.part}"] = drawing.svg()
+    return found
+
+
+def training_page(story: Story, figures: dict[str, str]) -> str:
+    """Return the page as HTML text; it loads nothing from elsewhere."""
+    manifest, progress = story.manifest, story.progress
+    facts = [
+        ("train.page.model", f"{manifest.name} {manifest.version}"),
+        ("train.page.network", f"{story.plan.network.name}, {story.plan.network.rows} × {story.plan.network.columns}"),
+        ("train.page.cases", f"{manifest.data.training} / {manifest.data.tuning} / {manifest.data.test}"),
+        ("train.page.epochs", f"{progress.epochs_done} ({progress.stopped_by})"),
+        ("train.page.kept", str(progress.best_epoch if story.plan.learning.keep == "best" else progress.epochs_done)),
+        ("train.page.seconds", f"{progress.seconds:.0f}"),
+        ("train.page.seed", str(story.plan.seed)),
+        ("train.page.temperature", f"{manifest.calibration.temperature:g}"),
+        ("train.page.command", manifest.command),
+        ("train.page.data-digest", story.data_digest),
+        ("train.page.plan-digest", story.plan.digest()),
+    ]
+    title = escape(f"{label('train.page.title')}: {manifest.name}")
+    blocks = [
+        f"<h1>{_both('train.page.title')}: {escape(manifest.name)}</h1>",
+        f'<p class="warn">{_both("research-only")}</p>',
+        _facts(facts),
+        *[_metrics(assessment) for assessment in story.assessments],
+        _points(manifest),
+        f'<h2>{_both("train.page.figures")}</h2><div class="figures">{"".join(map(_inline, figures.values()))}</div>',
+        _issues(story.issues),
+        _reasons(story.plan),
+        _limits(manifest),
+    ]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    head += f"<style>{_STYLE}</style>"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
+
+
+def _both(key: str) -> str:
+    english, chinese = (label(key, language) for language in LANGUAGES)
+    return _spoken(english, chinese)
+
+
+def _spoken(english: str, chinese: str) -> str:
+    return f'{escape(english)} <span class="zh" lang="zh">{escape(chinese)}</span>'
+
+
+def _inline(svg: str) -> str:
+    """Return the figure without its XML head, ready to stand in HTML."""
+    return f"<figure>{svg[svg.index('<svg') :]}</figure>"
+
+
+def _facts(rows: Sequence[tuple[str, str]]) -> str:
+    lines = [f"<tr><th>{_both(key)}</th><td><code>{escape(value)}</code></td></tr>" for key, value in rows]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _metrics(assessment: Assessment) -> str:
+    lines = [
+        f'<tr><th>{escape(name)}</th><td class="n">{_figure(value)}</td></tr>'
+        for name, value in assessment.metrics.items()
+    ]
+    heading = f"<h2>{_both(f'train.page.part-{assessment.part}')} (n = {assessment.case_count})</h2>"
+    warning = f'<p class="warn">{_both("train.page.tuning-note")}</p>' if assessment.part == "tuning" else ""
+    return f"{heading}{warning}<table>{''.join(lines)}</table>"
+
+
+def _figure(interval: Interval) -> str:
+    return f"{interval.value:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+
+
+def _points(manifest: Manifest) -> str:
+    lines = []
+    for entry in manifest.classes:
+        point = entry.operating_point
+        if point is not None:
+            values = [
+                f"{point.threshold:.4f}",
+                *(
+                    f"{item.value:.3f} [{item.low:.3f}, {item.high:.3f}]"
+                    for item in (point.sensitivity, point.specificity)
+                ),
+            ]
+            cells = "".join(f'<td class="n">{value}</td>' for value in values)
+            lines.append(f"<tr><th>{escape(entry.name)}</th>{cells}<td>{escape(point.data_set)}</td></tr>")
+    heads = ("class", "threshold", "sensitivity", "specificity", "set-on")
+    head = "".join(f"<th>{_both(f'train.page.{name}')}</th>" for name in heads)
+    return f"<h2>{_both('train.page.points')}</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+def _issues(issues: Sequence[QualityIssue]) -> str:
+    lines = [f"<li><b>{escape(issue.code)}</b> {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in issues]
+    body = f"<ul>{''.join(lines)}</ul>" if lines else f"<p>{_both('train.page.no-issues')}</p>"
+    return f"<h2>{_both('train.page.issues')}</h2>{body}"
+
+
+def _reasons(plan: Plan) -> str:
+    lines = [
+        f"<li><b>{escape(reason.choice)}</b>: {_spoken(reason.text('en'), reason.text('zh'))}</li>"
+        for reason in plan.reasons
+    ]
+    return f"<h2>{_both('train.page.reasons')}</h2><ul>{''.join(lines)}</ul>" if lines else ""
+
+
+def _limits(manifest: Manifest) -> str:
+    lines = [f"<li>{_spoken(limit.en, limit.zh)}</li>" for limit in manifest.limits]
+    return f"<h2>{_both('train.page.limits')}</h2><ul>{''.join(lines)}</ul>"

@@ -1,0 +1,187 @@
+"""The planner: from options, recipe and fingerprint to a plan, each choice with its reason."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from hounsfield.errors import SettingsError
+from hounsfield.model.networks.catalogue import NetworkSettings, network_facts
+from hounsfield.train.augment import Affine, Augmentation, BiasField, Blur, Contrast, Erase, Gamma, LowResolution, Noise
+from hounsfield.train.fingerprint import Fingerprint
+from hounsfield.train.options import TrainOptions
+from hounsfield.train.plan import Cut, Learning, Mixup, Plan, Reason, SplitPlan
+from hounsfield.train.recipe import Recipe, faults_of
+
+SMALL_SIDE, MIDDLE_SIDE = 40, 96
+IMBALANCE = 3.0
+"""Largest class divided by smallest from which rare classes are weighted."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a size of image is learned with when nobody says otherwise.
+
+    Attributes:
+        side: side that images are prepared to.
+        network: name of the network.
+        samples: images seen in a whole run, from which the number of epochs follows.
+        learning: how the weights are found, epochs apart.
+        augment: augmentation.
+    """
+
+    side: int
+    network: str
+    samples: int
+    learning: Learning
+    augment: tuple[Augmentation, ...]
+
+
+def make_plan(
+    options: TrainOptions, recipe: Recipe, found: Fingerprint, class_names: tuple[str, ...], threads: int
+) -> Plan:
+    """Return the plan of a run; the centre and scale of the network's input are settled later, from the images.
+
+    Raises:
+        SettingsError: ``E830``, a setting is not possible; ``E831``, an unknown network.
+        DatasetError: ``E832``, the network cannot take images of the size asked for.
+    """
+    defaults, reasons = _defaults(found)
+    network, more = _network(options, recipe, found, defaults, class_names)
+    learning, balance_reason = _learning(options, recipe, found, defaults)
+    augment = recipe.augment if recipe.augment is not None else _augment(defaults, found)
+    prepare = recipe.prepare if recipe.prepare is not None else _prepare(found, network)
+    plan = {
+        "name": options.name or recipe.model.name or "model",
+        "class_names": class_names,
+        "seed": _first(options.seed, recipe.seed, 0),
+        "threads": threads,
+        "prepare": prepare,
+        "network": asdict(network),
+        "augment": augment,
+        "learning": learning,
+        "split": recipe.split or SplitPlan(),
+        "cut": recipe.cut or Cut(),
+        "outside": recipe.outside if network_facts(network.name).has_activation_map else None,
+        "time_limit_seconds": options.time_limit_seconds,
+        "reasons": (*reasons, *more, *balance_reason, *_augment_reasons(recipe, found)),
+    }
+    try:
+        return Plan.model_validate(plan)
+    except ValidationError as error:
+        raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def _defaults(found: Fingerprint) -> tuple[Defaults, tuple[Reason, ...]]:
+    if found.side <= SMALL_SIDE:
+        defaults = Defaults(max(22, found.side), "article", 120_000, SMALL_LEARNING, SMALL_AUGMENT)
+    elif found.side <= MIDDLE_SIDE:
+        defaults = Defaults(64, "small-residual", 150_000, LARGE_LEARNING, LARGE_AUGMENT)
+    else:
+        defaults = Defaults(128, "small-residual", 80_000, LARGE_LEARNING, LARGE_AUGMENT)
+    facts: dict[str, str | int | float] = {"side": found.side, "size": defaults.side, "network": defaults.network}
+    return defaults, (Reason(choice="network", key="ui.train.reason.size", facts=facts),)
+
+
+def _network(
+    options: TrainOptions, recipe: Recipe, found: Fingerprint, defaults: Defaults, class_names: tuple[str, ...]
+) -> tuple[NetworkSettings, tuple[Reason, ...]]:
+    asked = dict(recipe.network)
+    name = options.network or str(asked.pop("name", defaults.network))
+    asked.pop("name", None)
+    facts = network_facts(name)
+    own = min(max(defaults.side, facts.usual_side if name != defaults.network else 0), facts.largest_side)
+    side = _first(options.size, asked.pop("size", None), own)
+    values: dict[str, Any] = {"class_count": len(class_names), "rows": side, "columns": side, "standardise": True}
+    if name.startswith(("vgg", "alexnet")):
+        values["dense_width"] = 512 if side < 128 else 1024
+    try:
+        settings = TypeAdapter(NetworkSettings).validate_python({**values, **asked, "name": name})
+    except ValidationError as error:
+        raise SettingsError("E830", found=faults_of(error)) from error
+    settings.check()
+    if own == defaults.side or options.size is not None:
+        return settings, ()
+    told: dict[str, str | int | float] = {"network": name, "size": settings.rows, "side": found.side}
+    return settings, (Reason(choice="size", key="ui.train.reason.enlarged", facts=told),)
+
+
+def _learning(
+    options: TrainOptions, recipe: Recipe, found: Fingerprint, defaults: Defaults
+) -> tuple[Learning, tuple[Reason, ...]]:
+    count = max(1, round(found.case_count * SplitPlan().training))
+    values: dict[str, Any] = defaults.learning.model_dump()
+    values["epochs"] = max(20, min(120, round(defaults.samples / count)))
+    values["batch_size"] = max(8, min(values["batch_size"], count // 8))
+    reasons: tuple[Reason, ...] = ()
+    ratio = max(found.class_counts) / max(1, min(count for count in found.class_counts if count))
+    if ratio >= IMBALANCE:
+        values["balance"] = "loss"
+        facts: dict[str, str | int | float] = {"ratio": round(ratio, 1)}
+        reasons = (Reason(choice="balance", key="ui.train.reason.balance", facts=facts),)
+    values |= recipe.learning
+    named = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.learning_rate}
+    values |= {key: value for key, value in named.items() if value is not None}
+    try:
+        return Learning.model_validate(values), reasons
+    except ValidationError as error:
+        raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def _prepare(found: Fingerprint, network: NetworkSettings) -> tuple[dict[str, Any], ...]:
+    """Return the steps: images of many shapes are framed by chance, so they are cut to what is in them."""
+    steps: list[dict[str, Any]] = [{"step": "grey"}]
+    steps.append({"step": "percentile-scale", "low_percentile": 0.5, "high_percentile": 99.5})
+    if not found.has_one_shape:
+        steps.append({"step": "crop-foreground"})
+    steps.append({"step": "pad-square"})
+    steps.append({"step": "resize", "rows": network.rows, "columns": network.columns})
+    return tuple(steps)
+
+
+def _augment(defaults: Defaults, found: Fingerprint) -> tuple[Augmentation, ...]:
+    if not found.names_sides:
+        return defaults.augment
+    return tuple(
+        kind.model_copy(update={"flip_probability": 0.0}) if isinstance(kind, Affine) else kind
+        for kind in defaults.augment
+    )
+
+
+def _augment_reasons(recipe: Recipe, found: Fingerprint) -> tuple[Reason, ...]:
+    is_told = recipe.augment is None and found.names_sides
+    return (Reason(choice="augment", key="ui.train.reason.sides"),) if is_told else ()
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+SMALL_LEARNING = Learning(
+    learning_rate=1.5e-3, batch_size=64, weight_decay=0.01, label_smoothing=0.02, average_decay=0.99, patience=15
+)
+LARGE_LEARNING = Learning(
+    learning_rate=2e-3,
+    batch_size=32,
+    weight_decay=0.05,
+    warm_up_epochs=2,
+    label_smoothing=0.05,
+    mixup=Mixup(alpha=0.2, probability=0.5),
+    average_decay=0.99,
+    patience=30,
+)
+SMALL_AUGMENT: tuple[Augmentation, ...] = (
+    Affine(rotation_degrees=10, scale=(0.9, 1.1), aspect=0.05, shift_fraction=0.05, flip_probability=0.5),
+    Contrast(factor=(0.8, 1.2), brightness=0.1),
+    Noise(deviation=0.03),
+)
+LARGE_AUGMENT: tuple[Augmentation, ...] = (
+    Affine(rotation_degrees=20, scale=(0.8, 1.2), aspect=0.12, shift_fraction=0.08, shear=0.08, flip_probability=0.5),
+    Gamma(exponent=(0.6, 1.6)),
+    BiasField(strength=0.15),
+    Contrast(factor=(0.7, 1.3), brightness=0.15),
+    Blur(probability=0.3),
+    LowResolution(probability=0.2),
+    Noise(deviation=0.04),
+    Erase(probability=0.25),
+)

@@ -1,0 +1,94 @@
+"""Recipe: a TOML file that settles what a person would otherwise leave to the plan, and what a model says of itself."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hounsfield.errors import SettingsError
+from hounsfield.model.contract import InputContract
+from hounsfield.model.manifest import ConceptEntry
+from hounsfield.model.statements import Bilingual, DataStatement
+from hounsfield.train.augment import Augmentation
+from hounsfield.train.plan import Cut, OutsidePlan, SplitPlan
+
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassFacts(BaseModel):
+    """A class of the data: its name there, its concept, and whether it is a finding; None leaves both to the names."""
+
+    model_config = _STRICT
+
+    name: str
+    concept: str | ConceptEntry | None = None
+    is_finding: bool | None = None
+
+
+class ModelFacts(BaseModel):
+    """What the model package states about the model; everything has a default that is true of any model."""
+
+    model_config = _STRICT
+
+    name: str | None = None
+    version: str = "1.0.0"
+    task: str = "classification"
+    purpose: Bilingual | None = None
+    licence: str = "not stated"
+    input: InputContract = Field(default_factory=InputContract)
+    data: DataStatement = Field(default_factory=DataStatement)
+    limits: tuple[Bilingual, ...] = ()
+    command: str | None = None
+
+
+class Recipe(BaseModel):
+    """A recipe.
+
+    Attributes:
+        model: what the package states.
+        classes: the classes in the order of the logits; empty for those of the data, by name.
+        seed: of every drawn number.
+        prepare: preparing steps, as ``prepare.sequence.build_steps`` takes them; None leaves them to the plan.
+        network: ``name``, ``size`` or ``rows`` and ``columns``, and any other setting of ``NetworkSettings``.
+        augment: kinds of ``train.augment`` in order; None leaves them to the plan.
+        learning: settings of ``train.plan.Learning``; the others come from the plan.
+        split: shares of the parts.
+        cut: rule of the operating points.
+        outside: the score for unknown kinds of image.
+    """
+
+    model_config = _STRICT
+
+    model: ModelFacts = Field(default_factory=ModelFacts)
+    classes: tuple[ClassFacts, ...] = ()
+    seed: int | None = None
+    prepare: tuple[dict[str, Any], ...] | None = None
+    network: dict[str, Any] = Field(default_factory=dict)
+    augment: tuple[Augmentation, ...] | None = None
+    learning: dict[str, Any] = Field(default_factory=dict)
+    split: SplitPlan | None = None
+    cut: Cut | None = None
+    outside: OutsidePlan | None = None
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        SettingsError: ``E834``, there is no such file, it is no TOML, or it holds something a recipe has not.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingsError("E834", recipe=path.name, found=reason or type(error).__name__) from error
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("E834", recipe=path.name, found=faults_of(error)) from error
+
+
+def faults_of(error: ValidationError) -> str:
+    """Return the first faults of a document on one line."""
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:3])[:400]

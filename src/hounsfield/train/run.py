@@ -1,0 +1,114 @@
+"""The whole of a training run, one function an arrow: data → task → weights → package → report."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from hounsfield.errors import HounsfieldError
+from hounsfield.train.chance import settled
+from hounsfield.train.events import Talk, TrainEvent, silent
+from hounsfield.train.ledger import Ledger
+from hounsfield.train.loop import Loop, Outcome
+from hounsfield.train.options import PartResult, TrainOptions, TrainResult
+from hounsfield.train.packing import pack, rehearse
+from hounsfield.train.page import Story, figures_of, training_page
+from hounsfield.train.recipe import Recipe, read_recipe
+from hounsfield.train.setup import Task, choose_threads, set_up
+
+
+def train(data: Path, output: Path, options: TrainOptions | None = None, talk: Talk = silent) -> TrainResult:
+    """Train a classifier on a data set and write its model package, with the run folder ``<output>.run`` beside it.
+
+    The same data, options and number of threads give the same bytes of ``network.onnx`` on one machine, whether or not
+    the run was interrupted and resumed.
+
+    Args:
+        data: class folders, a MedMNIST npz, or a CSV of paths and labels.
+        output: the model file to write.
+        options: what a person asks for; the rest is decided by the recipe and the plan.
+        talk: told of the issues of the data before training, and of progress.
+
+    Raises:
+        DatasetError: the data cannot be learned from.
+        SettingsError: an option or the recipe is wrong.
+        HounsfieldError: ``E835`` too little memory, ``E836`` another run is in the folder, ``E837`` the loss is no
+            number, ``E842`` stopped on request.
+
+    Example:
+        >>> train(Path("chest"), Path("chest.model"), TrainOptions(seed=7))  # doctest: +SKIP
+    """
+    wanted = options or TrainOptions()
+    recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
+    wanted = replace(wanted, name=wanted.name or recipe.model.name or output.name.split(".")[0])
+    ledger = Ledger(output.with_name(f"{output.name}.run"))
+    ledger.open()
+    with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
+        task = set_up(data, wanted, recipe, ledger, talk)
+        rehearse(task)
+        outcome = _learn(task, wanted, talk)
+        return _conclude(task, outcome, output, talk)
+
+
+def _learn(task: Task, options: TrainOptions, talk: Talk) -> Outcome:
+    loop = Loop(task.plan, task.parts, task.ledger.checkpoints, talk)
+    if options.resume:
+        has_state = loop.resume()
+        key = "ui.train.resumed" if has_state else "ui.train.no-checkpoint"
+        talk(TrainEvent(key, {"epoch": loop.progress.epochs_done}))
+    outcome = loop.run()
+    task.ledger.write_history(outcome.progress.history)
+    return outcome
+
+
+def _conclude(task: Task, outcome: Outcome, output: Path, talk: Talk) -> TrainResult:
+    talk(TrainEvent("ui.train.measuring"))
+    manifest, digest, assessments = pack(task, outcome.weights, output)
+    progress = outcome.progress
+    story = Story(task.plan, manifest, progress, assessments, task.examination.issues, task.parts.digest)
+    figures = figures_of(story)
+    for name, svg in figures.items():
+        task.ledger.write_file(f"{name}.svg", svg.encode())
+    page = task.ledger.write_file("report.html", training_page(story, figures).encode())
+    results = tuple(
+        PartResult(
+            item.part,
+            item.case_count,
+            {name: (value.value, value.low, value.high) for name, value in item.metrics.items()},
+        )
+        for item in assessments
+    )
+    return TrainResult(
+        model=output,
+        run_folder=task.ledger.folder,
+        report=page,
+        weights_digest=digest,
+        results=results,
+        epochs_run=len(progress.history),
+        stopped_by=progress.stopped_by,
+        seconds=progress.seconds,
+    )
+
+
+@contextmanager
+def _stopped_on_request(ledger: Ledger) -> Iterator[None]:
+    """Turn an interruption, or a request to terminate, into an error that says how to go on.
+
+    Raises:
+        HounsfieldError: ``E842``.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if is_main else None
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise HounsfieldError("E842", folder=ledger.folder.name) from interrupt
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,211 @@
+"""Statement: the manifest of a trained model, honest about what it was trained on and what it does not know."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import isfinite
+
+from pydantic import ValidationError
+
+from hounsfield import __version__
+from hounsfield.cases.names import means_absence
+from hounsfield.core.codes import concept, concept_names
+from hounsfield.core.prediction import Interval, OperatingPoint
+from hounsfield.errors import SettingsError
+from hounsfield.messages import LANGUAGES, sentence
+from hounsfield.model.interface import CamExplanation, NetworkInterface, OcclusionExplanation, OutOfDistribution
+from hounsfield.model.manifest import CalibrationEntry, ClassEntry, ConceptEntry, Manifest, OperatingPointEntry
+from hounsfield.model.statements import Bilingual, DataSource, IntervalEntry, Metric
+from hounsfield.train.assess import Assessment
+from hounsfield.train.parts import Parts
+from hounsfield.train.plan import Plan
+from hounsfield.train.recipe import ClassFacts, Recipe, faults_of
+
+PACKAGES = ("torch", "monai", "numpy", "scipy", "onnx", "onnxruntime", "safetensors")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run found out about its model.
+
+    Attributes:
+        interface: of the exported network.
+        temperature: of the probabilities.
+        points: operating point of each class.
+        assessments: of the tuning part, then of the test part where there is one.
+        command: what made it.
+    """
+
+    interface: NetworkInterface
+    temperature: float
+    points: tuple[OperatingPoint | None, ...]
+    assessments: tuple[Assessment, ...]
+    command: str
+
+
+def findings_of(recipe: Recipe, class_names: tuple[str, ...]) -> tuple[bool, ...]:
+    """Tell of each class whether it is a finding: as the recipe says, else unless its name means absence."""
+    facts = {entry.name: entry for entry in recipe.classes}
+    told = [facts[name].is_finding if name in facts else None for name in class_names]
+    return tuple(
+        not means_absence(name) if is_one is None else is_one for name, is_one in zip(class_names, told, strict=True)
+    )
+
+
+def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made: Made) -> Manifest:
+    """Return the manifest.
+
+    Raises:
+        SettingsError: ``E830``, the recipe states something a manifest cannot hold.
+    """
+    facts = recipe.model
+    has_map = made.interface.activation_maps is not None
+    try:
+        return Manifest(
+            name=slug(plan.name),
+            version=facts.version,
+            task=facts.task,
+            purpose=facts.purpose or _purpose(plan, data_name),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            input=facts.input,
+            network=made.interface,
+            prepare=list(plan.prepare),
+            classes=_classes(plan, recipe, made.points),
+            calibration=CalibrationEntry(
+                temperature=made.temperature, method="temperature", data_set=f"{data_name}, tuning part"
+            ),
+            explanation=CamExplanation() if has_map else OcclusionExplanation(),
+            out_of_distribution=_outside(plan, made.interface),
+            data=facts.data.model_copy(update=_counts(recipe, parts, data_name)),
+            licence=facts.licence,
+            metrics=[
+                _metric(item, name, interval, data_name)
+                for item in made.assessments
+                for name, interval in item.metrics.items()
+            ],
+            limits=[*facts.limits, *_limits(parts, data_name, has_own=bool(facts.limits))],
+            command=facts.command or made.command,
+            seed=plan.seed,
+            software=software_versions(),
+        )
+    except ValidationError as error:
+        raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def slug(name: str) -> str:
+    """Return a name as a manifest takes it: lower-case letters, digits and single hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-") or "model"
+
+
+def software_versions() -> dict[str, str]:
+    """Return names and versions of what a run computes with."""
+    return {"hounsfield": __version__, **{name: version(name) for name in PACKAGES if _is_installed(name)}}
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def _bilingual(key: str, **facts: object) -> Bilingual:
+    english, chinese = (sentence(key, facts, language) for language in LANGUAGES)
+    return Bilingual(en=english, zh=chinese)
+
+
+def _purpose(plan: Plan, data_name: str) -> Bilingual:
+    return _bilingual("ui.train.purpose", classes=", ".join(plan.class_names), data=data_name)
+
+
+def _limits(parts: Parts, data_name: str, *, has_own: bool) -> list[Bilingual]:
+    """Return the limits that hold for every model that was only tested on its own data."""
+    if has_own:
+        return []
+    limits = [
+        _bilingual("ui.train.limit.data", count=len(parts.training), data=data_name),
+        _bilingual("ui.train.limit.external"),
+    ]
+    return limits if parts.test else [*limits, _bilingual("ui.train.limit.no-test")]
+
+
+def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ...]) -> list[ClassEntry]:
+    facts = {entry.name: entry for entry in recipe.classes}
+    are_findings = findings_of(recipe, plan.class_names)
+    rows = zip(plan.class_names, are_findings, points, strict=True)
+    return [
+        ClassEntry(
+            name=machine_name(name, index),
+            concept=_concept(facts.get(name)),
+            is_finding=is_finding,
+            operating_point=_point(point) if point else None,
+        )
+        for index, (name, is_finding, point) in enumerate(rows)
+    ]
+
+
+def machine_name(name: str, index: int) -> str:
+    """Return a class name as a manifest takes it; a name in another script becomes its number."""
+    kept = re.sub(r"[^A-Za-z0-9_. -]+", "-", name).strip("-. _")[:64]
+    return kept or f"class-{index}"
+
+
+def _concept(facts: ClassFacts | None) -> ConceptEntry | None:
+    if facts is None or facts.concept is None:
+        return None
+    if isinstance(facts.concept, ConceptEntry):
+        return facts.concept
+    if facts.concept not in concept_names():
+        raise SettingsError("E830", found=f"classes.concept: {facts.concept}")
+    known = concept(facts.concept)
+    return ConceptEntry(value=known.value, scheme=known.scheme, meaning=known.meaning, meaning_zh=known.meaning_zh)
+
+
+def _point(point: OperatingPoint) -> OperatingPointEntry:
+    return OperatingPointEntry(
+        threshold=point.threshold,
+        sensitivity=_interval(point.sensitivity),
+        specificity=_interval(point.specificity),
+        data_set=point.data_set,
+    )
+
+
+def _interval(interval: Interval) -> IntervalEntry:
+    return IntervalEntry(value=interval.value, low=interval.low, high=interval.high, level=interval.level)
+
+
+def _outside(plan: Plan, interface: NetworkInterface) -> OutOfDistribution | None:
+    if plan.outside is None or interface.outside is None:
+        return None
+    note = (
+        f"Mahalanobis distance of the pooled features to the predicted class, divided by its {plan.outside.quantile:g} "
+        "quantile among the training and tuning cases of that class"
+    )
+    return OutOfDistribution(score="output", threshold=1.0, outside_is="above", note=note)
+
+
+def _counts(recipe: Recipe, parts: Parts, data_name: str) -> dict[str, object]:
+    test = len(parts.test) if parts.test else 0
+    total = len(parts.training) + len(parts.tuning) + test
+    stated = recipe.model.data
+    counts: dict[str, object] = {"training": len(parts.training), "tuning": len(parts.tuning), "test": test}
+    if not stated.sources:
+        counts["sources"] = [DataSource(name=data_name, images=total, use="training, tuning and internal test")]
+    if not stated.split:
+        counts["split"] = "parts as the source declares them, else whole groups (patient, near copies) drawn by class"
+    return counts
+
+
+def _metric(assessment: Assessment, name: str, interval: Interval, data_name: str) -> Metric:
+    has_interval = isfinite(interval.low) and isfinite(interval.high)
+    kind = "internal test part" if assessment.part == "test" else "tuning part (choices were made on it)"
+    return Metric(
+        name=name,
+        value=interval.value if isfinite(interval.value) else 0.0,
+        low=interval.low if has_interval else None,
+        high=interval.high if has_interval else None,
+        data_set=f"{data_name}, {kind}",
+        n=assessment.case_count,
+    )

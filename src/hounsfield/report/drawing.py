@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from hounsfield.core.finding import Finding, Presence
+from hounsfield.core.finding import Presence
 from hounsfield.core.report import KeyImage, Report
 from hounsfield.report import narrative
 from hounsfield.report.colours import BLACK, GREY, ORANGE, SKY_BLUE, WHITE, YELLOW, Colour
 from hounsfield.report.document import model_line
+from hounsfield.report.picture import present_on
 
 SMALLEST_SIDE = 640
 LARGEST_SIDE = 2048
@@ -88,18 +89,6 @@ def _outline(picture: Image.Image, report: Report, image: KeyImage, scale: Scale
             closed = points if points[0] == points[-1] else [*points, points[0]]
             draw_on.line(closed, fill=BLACK, width=7, joint="curve")
             draw_on.line(closed, fill=YELLOW, width=3, joint="curve")
-
-
-def present_on(report: Report, image: KeyImage) -> tuple[Finding, ...]:
-    """Return the findings that are present and outlined on a key image."""
-    return tuple(
-        finding
-        for finding in report.findings
-        if finding.presence is Presence.PRESENT
-        and finding.region is not None
-        and finding.region.sop_instance_uid == image.sop_instance_uid
-        and finding.region.frame_number == image.frame_number
-    )
 
 
 def _head_lines() -> list[Line]:

@@ -1,4 +1,4 @@
-"""JSON: what ``analyse --json`` prints and the file beside each page: strict, UTF-8, machine fields never translated."""
+"""JSON: what ``analyse --json`` prints and the file beside each page: strict, UTF-8, machine fields in English."""
 
 import json
 from collections.abc import Sequence

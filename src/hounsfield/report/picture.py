@@ -1,0 +1,85 @@
+"""Pictures of the page: key image and heat map as PNG data, outlines as points on the same frame."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hounsfield.core.finding import Finding, Presence
+from hounsfield.core.report import KeyImage, Report
+from hounsfield.report.colours import heat_overlay
+
+LARGEST_SIDE = 1280
+"""Longer sides are shrunk: a page is for reading, the original for measuring."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One key image ready to be shown.
+
+    Attributes:
+        image: PNG as a data address.
+        heat: transparent PNG of the heat map as a data address, empty when there is none.
+        outlines: points of each outline, ``x,y x,y ...`` in units of ``width`` and ``height``.
+        width: columns of the frame.
+        height: rows of the frame times the pixel aspect ratio, so that the units are square.
+        sop_instance_uid: the source instance.
+        frame_number: its frame, from 1.
+    """
+
+    image: str
+    heat: str
+    outlines: tuple[str, ...]
+    width: float
+    height: float
+    sop_instance_uid: str
+    frame_number: int
+
+
+def figures_of(report: Report) -> tuple[Figure, ...]:
+    """Return the pictures of a report's key images."""
+    return tuple(_figure(report, image) for image in report.key_images)
+
+
+def present_on(report: Report, image: KeyImage) -> tuple[Finding, ...]:
+    """Return the findings that are present and outlined on a key image."""
+    return tuple(
+        finding
+        for finding in report.findings
+        if finding.presence is Presence.PRESENT
+        and finding.region is not None
+        and finding.region.sop_instance_uid == image.sop_instance_uid
+        and finding.region.frame_number == image.frame_number
+    )
+
+
+def _figure(report: Report, image: KeyImage) -> Figure:
+    rows, columns = image.pixels.shape
+    outlines = [
+        " ".join(f"{x:.2f},{y * image.pixel_aspect_ratio:.2f}" for x, y in polygon)
+        for finding in present_on(report, image)
+        for polygon in (finding.region.polygons if finding.region else ())
+    ]
+    return Figure(
+        image=_data_address(image.pixels),
+        heat="" if image.heat is None else _data_address(heat_overlay(image.heat)),
+        outlines=tuple(outlines),
+        width=float(columns),
+        height=float(round(rows * image.pixel_aspect_ratio, 3)),
+        sop_instance_uid=image.sop_instance_uid,
+        frame_number=image.frame_number,
+    )
+
+
+def _data_address(pixels: npt.NDArray[np.uint8]) -> str:
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    factor = LARGEST_SIDE / max(picture.size)
+    if factor < 1:
+        size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

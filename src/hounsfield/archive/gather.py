@@ -162,13 +162,13 @@ def _member(record: Record) -> _Member:
     remarks = list(record.remarks)
     if header is None:
         identity = identify_picture(record.sha256)
-        remarks.append(Remark("Q100", Severity.NOTE, {"found": record.kind.media_type}))
+        remarks.append(Remark("Q100", Severity.NOTE, {"found": record.kind.media_type, "files": 1}))
     else:
         identity = identify_object(header, record.sha256)
         if not identity.is_complete:
-            remarks.append(Remark("Q105", Severity.WARN))
+            remarks.append(Remark("Q105", Severity.WARN, {"files": 1}))
         if not identity.is_valid:
-            remarks.append(Remark("Q106", Severity.WARN))
+            remarks.append(Remark("Q106", Severity.WARN, {"files": 1}))
     instance = InstanceRef(
         sop_instance_uid=identity.sop_instance_uid,
         sop_class_uid=header.sop_class_uid if header else "",

@@ -14,6 +14,8 @@ from hounsfield.core.quality import QualityIssue
 from hounsfield.core.study import InstanceRef, Series, Study
 from hounsfield.errors import NotFound
 
+__all__ = ["LocalArchive", "Progress", "RefusedFile", "open_source"]
+
 Progress = Callable[[int, int], None]
 """Called with files done and files known so far; archives inside a source add to the latter."""
 

@@ -110,31 +110,31 @@ def _read_dicom(start: FileStart, limits: Limits) -> tuple[Header, tuple[Remark,
     require_pixels(header, limits)
     remarks = [*_structure_remarks(scan), *_content_remarks(header, scan)]
     if not start.meta:
-        remarks.append(Remark("Q112", Severity.NOTE))
+        remarks.append(Remark("Q112", Severity.NOTE, {"files": 1}))
     elif not start.is_as_declared:
-        remarks.append(Remark("Q113", Severity.WARN, {"found": start.transfer_syntax_uid}))
+        remarks.append(Remark("Q113", Severity.WARN, {"found": start.transfer_syntax_uid, "files": 1}))
     character_set = scan.values.get(SPECIFIC_CHARACTER_SET, b"")
     if any(is_doubtful(scan.values.get(tag, b""), character_set) for tag in CHECKED_TEXT):
-        remarks.append(Remark("Q115", Severity.WARN))
+        remarks.append(Remark("Q115", Severity.WARN, {"files": 1}))
     return header, tuple(remarks)
 
 
 def _structure_remarks(scan: Scan) -> list[Remark]:
     remarks = []
     if not scan.is_followed_by_zeros:
-        remarks.append(Remark("Q111", Severity.WARN))
+        remarks.append(Remark("Q111", Severity.WARN, {"files": 1}))
     if set(scan.oddities) - {"trailing bytes"}:
-        remarks.append(Remark("Q114", Severity.NOTE))
+        remarks.append(Remark("Q114", Severity.NOTE, {"files": 1}))
     return remarks
 
 
 def _content_remarks(header: Header, scan: Scan) -> list[Remark]:
     """Say that what makes an object what it is is missing: a header alone, or a file cut between two elements."""
     if header.is_image:
-        return [] if header.pixels else [Remark("Q109", Severity.REJECT)]
+        return [] if header.pixels else [Remark("Q109", Severity.REJECT, {"files": 1})]
     tag = content_element(header.sop_class_uid)
     is_whole = header.sop_class_uid != "" and (tag is None or tag in scan.seen)
-    return [] if is_whole else [Remark("Q110", Severity.REJECT)]
+    return [] if is_whole else [Remark("Q110", Severity.REJECT, {"files": 1})]
 
 
 def digest(descriptor: int) -> str:

@@ -8,7 +8,7 @@ from hounsfield.archive.entries import RefusedFile
 from hounsfield.archive.header import Header
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.pixels import declared_bytes
-from hounsfield.archive.record import Record, Remark
+from hounsfield.archive.record import Record
 from hounsfield.archive.uids import Identity, identify_object, identify_picture
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.study import InstanceRef, Series, Study
@@ -34,7 +34,7 @@ class _Member:
     instance: InstanceRef
     header: Header | None
     identity: Identity
-    remarks: tuple[Remark, ...]
+    remarks: tuple[QualityIssue, ...]
 
     @property
     def patient_id(self) -> str:
@@ -128,7 +128,7 @@ class Gatherer:
         self._count_remarks(uid, members)
 
     def _count_remarks(self, uid: str, members: Sequence[_Member]) -> None:
-        counted: dict[str, list[Remark]] = defaultdict(list)
+        counted: dict[str, list[QualityIssue]] = defaultdict(list)
         for member in members:
             for remark in member.remarks:
                 counted[remark.code].append(remark)
@@ -162,13 +162,13 @@ def _member(record: Record) -> _Member:
     remarks = list(record.remarks)
     if header is None:
         identity = identify_picture(record.sha256)
-        remarks.append(Remark("Q100", Severity.NOTE, {"found": record.kind.media_type, "files": 1}))
+        remarks.append(QualityIssue("Q100", Severity.NOTE, {"found": record.kind.media_type, "files": 1}))
     else:
         identity = identify_object(header, record.sha256)
         if not identity.is_complete:
-            remarks.append(Remark("Q105", Severity.WARN, {"files": 1}))
+            remarks.append(QualityIssue("Q105", Severity.WARN, {"files": 1}))
         if not identity.is_valid:
-            remarks.append(Remark("Q106", Severity.WARN, {"files": 1}))
+            remarks.append(QualityIssue("Q106", Severity.WARN, {"files": 1}))
     instance = InstanceRef(
         sop_instance_uid=identity.sop_instance_uid,
         sop_class_uid=header.sop_class_uid if header else "",

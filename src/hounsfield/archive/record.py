@@ -2,8 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hounsfield.archive.charset import is_doubtful
 from hounsfield.archive.encoding import FileStart, read_start
@@ -22,27 +21,12 @@ from hounsfield.archive.pixels import require_pixels
 from hounsfield.archive.scan import Scan
 from hounsfield.archive.walker import Walker
 from hounsfield.archive.window import FileWindow
-from hounsfield.core.quality import Severity
+from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.study import DICOM_MEDIA_TYPE
 from hounsfield.errors import Refused
 
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory Storage: a DICOMDIR, whatever its file is called."""
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something to say about a file; remarks of one series are counted together.
-
-    Attributes:
-        code: key of the message catalogue.
-        severity: what it means for the analysis.
-        facts: what its sentence names, next to the number of files.
-    """
-
-    code: str
-    severity: Severity
-    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +38,7 @@ class Record:
         kind: what it is.
         sha256: its digest; empty for what is no stored object.
         header: its facts, None unless it is DICOM.
-        remarks: what is to be said about it.
+        remarks: what is to be said about it; those of one series are counted together.
         is_directory: whether it is a DICOMDIR, which is read by ``directory``.
     """
 
@@ -62,7 +46,7 @@ class Record:
     kind: FileKind
     sha256: str = ""
     header: Header | None = None
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[QualityIssue, ...] = ()
     is_directory: bool = False
 
 
@@ -104,37 +88,37 @@ def _judge(entry: Entry, window: FileWindow, descriptor: int, limits: Limits) ->
     return Record(entry, kind, entry.sha256 or digest(descriptor), header, remarks)
 
 
-def _read_dicom(start: FileStart, limits: Limits) -> tuple[Header, tuple[Remark, ...]]:
+def _read_dicom(start: FileStart, limits: Limits) -> tuple[Header, tuple[QualityIssue, ...]]:
     scan = Walker(start.window, start.encoding, WANTED, limits).walk(start.offset)
     header = build_header(start, scan)
     require_pixels(header, limits)
     remarks = [*_structure_remarks(scan), *_content_remarks(header, scan)]
     if not start.meta:
-        remarks.append(Remark("Q112", Severity.NOTE, {"files": 1}))
+        remarks.append(QualityIssue("Q112", Severity.NOTE, {"files": 1}))
     elif not start.is_as_declared:
-        remarks.append(Remark("Q113", Severity.WARN, {"found": start.transfer_syntax_uid, "files": 1}))
+        remarks.append(QualityIssue("Q113", Severity.WARN, {"found": start.transfer_syntax_uid, "files": 1}))
     character_set = scan.values.get(SPECIFIC_CHARACTER_SET, b"")
     if any(is_doubtful(scan.values.get(tag, b""), character_set) for tag in CHECKED_TEXT):
-        remarks.append(Remark("Q115", Severity.WARN, {"files": 1}))
+        remarks.append(QualityIssue("Q115", Severity.WARN, {"files": 1}))
     return header, tuple(remarks)
 
 
-def _structure_remarks(scan: Scan) -> list[Remark]:
+def _structure_remarks(scan: Scan) -> list[QualityIssue]:
     remarks = []
     if not scan.is_followed_by_zeros:
-        remarks.append(Remark("Q111", Severity.WARN, {"files": 1}))
+        remarks.append(QualityIssue("Q111", Severity.WARN, {"files": 1}))
     if set(scan.oddities) - {"trailing bytes"}:
-        remarks.append(Remark("Q114", Severity.NOTE, {"files": 1}))
+        remarks.append(QualityIssue("Q114", Severity.NOTE, {"files": 1}))
     return remarks
 
 
-def _content_remarks(header: Header, scan: Scan) -> list[Remark]:
+def _content_remarks(header: Header, scan: Scan) -> list[QualityIssue]:
     """Say that what makes an object what it is is missing: a header alone, or a file cut between two elements."""
     if header.is_image:
-        return [] if header.pixels else [Remark("Q109", Severity.REJECT, {"files": 1})]
+        return [] if header.pixels else [QualityIssue("Q109", Severity.REJECT, {"files": 1})]
     tag = content_element(header.sop_class_uid)
     is_whole = header.sop_class_uid != "" and (tag is None or tag in scan.seen)
-    return [] if is_whole else [Remark("Q110", Severity.REJECT, {"files": 1})]
+    return [] if is_whole else [QualityIssue("Q110", Severity.REJECT, {"files": 1})]
 
 
 def digest(descriptor: int) -> str:

@@ -36,9 +36,14 @@ MAXIMUM_BYTES = 272 << 20
 MAXIMUM_INFLATION_RATIO = 100
 """Largest ratio of a part's size to its size in the archive."""
 
+MAXIMUM_DIRECTORY_BYTES = 4096
+"""Largest size of the archive's table of members; four of them take a few hundred bytes."""
+
 _COMMENT_PREFIX = b"hounsfield-model sha256="
 _COMMENT_LENGTH = len(_COMMENT_PREFIX) + 64
 _END = struct.Struct("<4s4H2LH")
+_LOCATOR_BYTES = 20
+_TAIL_BYTES = _LOCATOR_BYTES + _END.size + _COMMENT_LENGTH
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 _READ_MODES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -66,6 +71,7 @@ def read_manifest_part(path: Path) -> bytes:
     if path.is_dir():
         parts = {name: _read_file(path / name, PART_LIMITS[name]) for name in names}
     else:
+        _check_end(_read_tail(path))
         try:
             with zipfile.ZipFile(path) as archive:
                 _check_members(archive.infolist())
@@ -141,15 +147,41 @@ def _check_envelope(raw: bytes) -> None:
     """
     if raw[:4] != b"PK\x03\x04":
         raise ModelError("E502", found="not a zip file" if raw[:2] != b"PK" else "an empty or split zip file")
-    if raw[-_END.size :][:4] == b"PK\x05\x06" and _END.unpack(raw[-_END.size :])[-1] == 0:
+    if not _check_end(raw[-_TAIL_BYTES:]):
         return
     body, comment = raw[:-_COMMENT_LENGTH], raw[-_COMMENT_LENGTH:]
-    end = body[-_END.size :]
-    if len(end) < _END.size or end[:4] != b"PK\x05\x06" or _END.unpack(end)[-1] != _COMMENT_LENGTH:
-        raise WeightsMismatch("E504", part="the archive's end", found="damaged", expected="as written")
     if comment != _comment(body):
         found, expected = _comment(body)[-64:].decode(), comment[-64:].decode("ascii", "replace")
         raise WeightsMismatch("E504", part="the whole file", found=found, expected=expected)
+
+
+def _check_end(tail: bytes) -> bool:
+    """Check the end record and return whether our comment follows it.
+
+    The record must speak of as many members as a package has, and of a small directory: a directory of millions of
+    entries takes far more memory than the file. A zip64 record would overrule this one.
+    """
+    has_comment = tail[-_END.size :][:4] != b"PK\x05\x06" or _END.unpack(tail[-_END.size :])[-1] != 0
+    record = tail[:-_COMMENT_LENGTH] if has_comment else tail
+    end, before = record[-_END.size :], record[: -_END.size]
+    is_end = len(end) == _END.size and end[:4] == b"PK\x05\x06"
+    if not is_end or _END.unpack(end)[-1] != (_COMMENT_LENGTH if has_comment else 0):
+        raise WeightsMismatch("E504", part="the archive's end", found="damaged", expected="as written")
+    _, _, _, here, entries, directory_bytes, _, _ = _END.unpack(end)
+    is_small = here == entries == len(PARTS) and directory_bytes <= MAXIMUM_DIRECTORY_BYTES
+    if not is_small or before[-_LOCATOR_BYTES:].startswith(b"PK\x06\x07"):
+        raise ModelError("E502", found=f"{entries} members, a directory of {directory_bytes} bytes")
+    return has_comment
+
+
+def _read_tail(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - _TAIL_BYTES))
+            return stream.read(_TAIL_BYTES)
+    except OSError as error:
+        raise ModelError("E502", found=_reason(error)) from error
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:

@@ -96,7 +96,9 @@ def read_transform(attributes: FrameAttributes, *, is_signed: bool) -> ModalityT
         table = read_lookup_table(item, is_signed=is_signed)
         if table is not None:
             return ModalityTransform(kind=str(item.get("ModalityLUTType") or ""), lookup_table=table)
-    slope, intercept = attributes.number("RescaleSlope"), attributes.number("RescaleIntercept")
+    # RT Dose keeps its factor, to gray, under a name of its own (PS3.3 C.8.8.3.4.2).
+    slope = attributes.number("RescaleSlope") or attributes.number("DoseGridScaling")
+    intercept = attributes.number("RescaleIntercept")
     return ModalityTransform(
         slope=1.0 if slope is None else slope,
         intercept=0.0 if intercept is None else intercept,

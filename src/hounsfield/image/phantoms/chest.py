@@ -69,7 +69,7 @@ class ChestPhantom:
             spread = np.exp(-0.5 * (np.hypot(x + 72.0, (y - 44.0) * 1.15) / (0.8 * self.opacity_mm)) ** 4)
             patchy = np.clip(1.0 + 0.22 * smooth_noise(x.shape, 7.0, 34), 0.4, 1.4)
             air *= 1.0 - np.clip(self.opacity_density * spread * patchy, 0.0, 0.97)
-        return air
+        return np.asarray(air)
 
 
 def _soft_mm(x: Floats, y: Floats) -> Floats:
@@ -94,7 +94,7 @@ def _bone_mm(x: Floats, y: Floats) -> Floats:
     clavicle = -142.0 - 0.16 * (side - 20.0)
     bone += 9.0 * _tube(y - clavicle, 6.0) * (side > 16.0) * (side < 132.0)
     blade = _chord(side - 132.0, y + 80.0, (20.0, 62.0), 8.0)
-    return bone + blade
+    return np.asarray(bone + blade)
 
 
 def _chord(x: Floats, y: Floats, radii_mm: tuple[float, float], depth_mm: float) -> Floats:

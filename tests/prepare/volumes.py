@@ -1,7 +1,7 @@
 """Volumes with known content for the tests of the preparing steps, and SimpleITK's view of them."""
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
@@ -31,7 +31,7 @@ def smooth(slices=2, rows=41, columns=30, seed=0):
 
 def to_sitk(volume):
     """Return a volume as SimpleITK sees it: index order column, row, slice."""
-    image = sitk.GetImageFromArray(volume.array.astype(np.float64))
+    image = SimpleITK.GetImageFromArray(volume.array.astype(np.float64))
     direction = np.asarray(volume.geometry.direction)[:, ::-1]
     image.SetDirection(direction.ravel().tolist())
     image.SetSpacing([float(value) for value in volume.geometry.spacing_mm[::-1]])
@@ -42,9 +42,9 @@ def to_sitk(volume):
 def resampled_by_sitk(volume, geometry, nearest=False):
     """Return the samples of a volume at the places of another grid, found by SimpleITK through patient space alone."""
     grid = Volume(np.zeros(geometry.shape, np.float32), geometry, volume.quantity)
-    resampler = sitk.ResampleImageFilter()
+    resampler = SimpleITK.ResampleImageFilter()
     resampler.SetReferenceImage(to_sitk(grid))
-    resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
+    resampler.SetInterpolator(SimpleITK.sitkNearestNeighbor if nearest else SimpleITK.sitkLinear)
     resampler.SetUseNearestNeighborExtrapolator(not nearest)
     resampler.SetDefaultPixelValue(0)
-    return sitk.GetArrayFromImage(resampler.Execute(to_sitk(volume)))
+    return SimpleITK.GetArrayFromImage(resampler.Execute(to_sitk(volume)))

@@ -20,6 +20,7 @@ BATCH = 32
 """Most occluded images held at once."""
 
 MAXIMUM_PATCHES = 4096
+"""Most patches of one map; a stride as long as the shortest patch a manifest may ask for makes 2 601."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ def _occlusion(
 
 
 def _patches(rows: int, columns: int, explanation: OcclusionExplanation) -> Iterator[tuple[slice, slice]]:
-    """Yield patches that cover every pixel; the stride grows where there would be too many."""
+    """Yield patches that cover every pixel; the stride grows, up to the patch, where there would be too many."""
     stride_fraction = explanation.stride_fraction
     row_spans = _spans(rows, explanation.patch_fraction, stride_fraction)
     column_spans = _spans(columns, explanation.patch_fraction, stride_fraction)
-    while len(row_spans) * len(column_spans) > MAXIMUM_PATCHES:
+    while len(row_spans) * len(column_spans) > MAXIMUM_PATCHES and stride_fraction < explanation.patch_fraction:
         stride_fraction *= 2
         row_spans = _spans(rows, explanation.patch_fraction, stride_fraction)
         column_spans = _spans(columns, explanation.patch_fraction, stride_fraction)

@@ -6,8 +6,9 @@
 2. flat edges: starting from each of the four sides, lines of which at least 90 % of the samples lie within 2 % of the
    slice's range around the line's median (rows first, then columns of the rows that are left). Where less than 10 % of
    the slice would be left, nothing is left out;
-3. markers: samples within the top 1 % of the range of what is left, when they are at most 5 % of it. Where the
-   brightest samples are a natural tail this moves a high percentile by less than 1 % of the range.
+3. markers: samples within the top 1 % of the range of what is left, when they are at most 1 % of it. Where the
+   brightest samples are a natural tail this moves a high percentile by less than 1 % of the range. A saturated lesion
+   is mostly larger than that, and counts.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ FLAT_RANGE_FRACTION = 0.02
 FLAT_LINE_FRACTION = 0.9
 INTERIOR_FRACTION = 0.1
 MARKER_RANGE_FRACTION = 0.01
-MARKER_AREA_FRACTION = 0.05
+MARKER_AREA_FRACTION = 0.01
 
 
 def robust_samples(image: Samples) -> npt.NDArray[np.float32]:

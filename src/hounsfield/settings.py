@@ -9,11 +9,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hounsfield.errors import SettingsError
+from hounsfield.messages import Language
 
 PREFIX = "HOUNSFIELD_"
 
@@ -23,7 +24,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    language: Literal["en", "zh"] = Field("en", description="Language of messages, pages and reports: en or zh.")
+    language: Language = Field("en", description="Language of messages, pages and reports: en or zh.")
     models_folder: Path | None = Field(None, description="Folder with further model packages, beside the starters.")
     threads: int = Field(
         0, ge=0, le=1024, description="Threads for running networks; 0 takes the cores of the machine."
@@ -72,6 +73,14 @@ def read_settings(
         raise SettingsError(
             "E701", name=name, found=first.get("input"), expected=first["msg"], known=", ".join(fields)
         ) from error
+
+
+def spoken_language(flag: str | None = None) -> Language:
+    """Return the language to speak in, English where the settings themselves are at fault: this never raises."""
+    try:
+        return read_settings({"language": flag}).language
+    except SettingsError:
+        return "en"
 
 
 def _from_file(variables: Mapping[str, str], home: Path | None) -> dict[str, Any]:

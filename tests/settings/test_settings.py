@@ -3,7 +3,7 @@
 import pytest
 
 from hounsfield.errors import SettingsError
-from hounsfield.settings import Settings, read_settings
+from hounsfield.settings import Settings, read_settings, spoken_language
 
 
 def test_defaults_need_nothing(tmp_path):
@@ -68,3 +68,12 @@ def test_settings_are_frozen_and_described():
     with pytest.raises(ValueError, match="frozen"):
         Settings().language = "zh"
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_language_of_messages_never_fails(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOUNSFIELD_LANGUAGE", "zh")
+    assert spoken_language() == "zh"
+    assert spoken_language("en") == "en"
+    assert spoken_language("fr") == "en"
+    monkeypatch.setenv("HOUNSFIELD_SETTINGS", str(tmp_path / "missing.toml"))
+    assert spoken_language("zh") == "en"

@@ -21,20 +21,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
-    language = _language(words)
     try:
         code = build()(args=words, prog_name="hounsfield", standalone_mode=False)
     except typer.Exit as leave:
         return leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return show_fault(HounsfieldError("E705"), as_json, language)
+        return show_fault(HounsfieldError("E705"), as_json, _language(words))
     except typer.TyperException as usage:
-        show_usage(usage, as_json, language)
+        show_usage(usage, as_json, _language(words))
         return USAGE
     except Exception as error:
         if "--debug" in words:
             raise
-        return show_fault(_as_fault(error), as_json, language)
+        return show_fault(_as_fault(error), as_json, _language(words))
     return code if isinstance(code, int) else 0
 
 
@@ -56,13 +55,13 @@ def _as_fault(error: Exception) -> HounsfieldError:
 
 
 def _language(words: Sequence[str]) -> "Language":
-    """Return the language to speak before the flags are parsed: messages about wrong flags need it too."""
-    import os
+    """Return the language of an error message, which is needed even when the flags themselves are wrong."""
+    from hounsfield.settings import spoken_language
 
-    asked = os.environ.get("HOUNSFIELD_LANGUAGE", "en")
+    asked = None
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "--language":
             asked = following
         elif word.startswith("--language="):
             asked = word.partition("=")[2]
-    return "zh" if asked == "zh" else "en"
+    return spoken_language(asked)

@@ -27,17 +27,18 @@ def analyse(
 
     Exit codes: 0 every series answered, 3 none could be, 4 some could.
     """
-    from hounsfield.cli.options import pipeline_options
+    from hounsfield.cli.options import exit_code, pipeline_options
     from hounsfield.pipeline import analyse as run
+    from hounsfield.report.json import studies_document
     from hounsfield.settings import read_settings
 
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
     with talk.progress(talk.label("analysing")) as progress:
-        outcome = run(study, output, pipeline_options(settings, task=task, model=model), progress)
-    data = outcome.as_json(settings.language)
+        analysis = run(study, output, pipeline_options(settings, task=task, model=model), progress)
+    data = studies_document(analysis.bundles, analysis.refused, settings.language)
     talk.answer(data, lambda: _lines(data, talk, output))
-    return outcome.exit_code
+    return exit_code([entry["status"] == "complete" for entry in data["studies"]], data)
 
 
 def _lines(data: dict[str, Any], talk: Talk, output: Path) -> Iterator[str]:

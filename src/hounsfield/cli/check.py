@@ -22,7 +22,7 @@ def check(
 
     Exit codes: 0 nothing to reject, 3 everything rejected, 4 some.
     """
-    from hounsfield.cli.options import pipeline_options
+    from hounsfield.cli.options import exit_code, pipeline_options
     from hounsfield.pipeline import check as run
     from hounsfield.settings import read_settings
 
@@ -32,7 +32,8 @@ def check(
         outcome = run(study, pipeline_options(settings), progress)
     data = outcome.as_json(settings.language)
     talk.answer(data, lambda: _lines(data))
-    return outcome.exit_code
+    verdicts = [series["verdict"] for entry in data["studies"] for series in entry["series"]]
+    return exit_code([verdict != "reject" for verdict in verdicts], data)
 
 
 def _lines(data: dict[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""From settings and flags to the arguments of the pipeline."""
+"""From settings and flags to the arguments of the pipeline, and from what came of it to the exit code."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hounsfield.pipeline import Options
@@ -25,3 +26,13 @@ def pipeline_options(settings: "Settings", task: str | None = None, model: str |
         ),
         settings_digest=settings.digest(),
     )
+
+
+def exit_code(is_good: Sequence[bool], data: Mapping[str, Any]) -> int:
+    """Return 0 when everything went well, 1 when a fault was ours alone, 3 when all was refused, 4 when some was."""
+    has_failed = any(entry.get("status") == "failed" for entry in data["studies"])
+    if is_good and all(is_good) and not data["refused"]:
+        return 0
+    if any(is_good):
+        return 4
+    return 1 if has_failed else 3

@@ -26,3 +26,16 @@ class RefusedInput(Protocol):
     @property
     def error(self) -> HounsfieldError:
         """Why it was not taken."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What an analysis of a source found and wrote.
+
+    Attributes:
+        bundles: a report with its files for each volume.
+        refused: files that never became a study.
+    """
+
+    bundles: tuple[Bundle, ...]
+    refused: tuple[RefusedInput, ...] = ()

@@ -1,0 +1,158 @@
+"""Reading: ask a task's model about a volume: contract, gate, preparing, network, map, findings."""
+
+from dataclasses import dataclass
+
+from hounsfield.clinical.desk import Desk, predict
+from hounsfield.clinical.slices import accepted_run, prediction_of, volume_of
+from hounsfield.clinical.task import Task
+from hounsfield.core.finding import Finding, Measurement, Region
+from hounsfield.core.prediction import ModelIdentity, Prediction
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.report import KeyImage
+from hounsfield.core.study import Series, Study
+from hounsfield.core.volume import Volume
+from hounsfield.errors import OutOfScope
+from hounsfield.explain.attribution import attribute
+from hounsfield.explain.outline import outline
+from hounsfield.explain.source import heat_on_source
+from hounsfield.finding.decide import class_scores, decide, not_assessed, present_classes, shown_slice
+from hounsfield.finding.measure import measure_region
+from hounsfield.image.display import to_display, to_greyscale_pixels
+from hounsfield.model.contract_check import check_contract
+from hounsfield.model.gate import gate_issues
+from hounsfield.model.manifest import Manifest
+from hounsfield.model.predictor import Predictor
+
+OUTLINE_LEVEL = 0.5
+"""Part of the map's maximum that the outline runs along."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is read.
+
+    Attributes:
+        study: whose.
+        series: of which series.
+        volume: the volume, None when the series cannot be read.
+        issues: what the checks found.
+    """
+
+    study: Study
+    series: Series
+    volume: Volume | None
+    issues: tuple[QualityIssue, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a task says about a volume.
+
+    Attributes:
+        findings: the answers; not assessed when refused.
+        issues: what speaks against the input.
+        models: every model that took part.
+        key_images: what was looked at.
+        limits: what the model does not know, as (English, Chinese) sentences.
+    """
+
+    findings: tuple[Finding, ...]
+    issues: tuple[QualityIssue, ...]
+    models: tuple[ModelIdentity, ...]
+    key_images: tuple[KeyImage, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the input was refused."""
+        return has_reject(self.issues)
+
+
+def has_reject(issues: tuple[QualityIssue, ...]) -> bool:
+    """Tell whether any issue stops the analysis."""
+    return any(issue.severity is Severity.REJECT for issue in issues)
+
+
+def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
+    """Ask the model of a task about a volume that could be read.
+
+    Raises:
+        ModelError: a model is missing or not fit.
+        PrepareError: a step cannot be applied.
+    """
+    predictor = desk.predictor(task.model)
+    manifest = predictor.package.manifest
+    models: tuple[ModelIdentity, ...] = (predictor.package.identity,)
+    if subject.volume is None:
+        raise OutOfScope("E520", uid=subject.series.series_instance_uid, found=None, expected="a volume")
+    source = subject.volume
+    issues = check_contract(manifest, subject.study, subject.series, source)
+    if not has_reject(issues) and manifest.input.gate is not None:
+        gate = desk.predictor(manifest.input.gate.model)
+        models = (*models, gate.package.identity)
+        source, found = _through_gate(gate, manifest, source)
+        issues += found
+    if has_reject(issues):
+        findings = not_assessed(manifest.predicted_classes, task.site, predictor.package.identity)
+        middle = _key_image(source, source.geometry.shape[0] // 2)
+        return Reading(findings, issues, models, (middle,), _limits(manifest))
+    findings, image = _answer(task, predictor, source)
+    count = source.geometry.shape[0]
+    if count > 1:
+        issues += (QualityIssue("Q953", Severity.WARN, {"found": count}, subject.series.series_instance_uid),)
+    return Reading(findings, issues, models, (image,), _limits(manifest))
+
+
+def _through_gate(gate: Predictor, manifest: Manifest, source: Volume) -> tuple[Volume, tuple[QualityIssue, ...]]:
+    """Return the slices that the gate lets through, with what it says about them."""
+    contract = manifest.input
+    seen, _ = predict(gate, to_display(source))
+    slices = accepted_run(seen, contract.gate) if contract.gate else range(source.geometry.shape[0])
+    issues = gate_issues(prediction_of(seen, slices), contract)
+    count = source.geometry.shape[0]
+    if not has_reject(issues) and len(slices) < count:
+        accepts = " / ".join(contract.gate.accepts) if contract.gate else ""
+        issues += (QualityIssue("Q952", Severity.NOTE, {"used": len(slices), "found": count, "expected": accepts}),)
+    return volume_of(source, slices), issues
+
+
+def _answer(task: Task, predictor: Predictor, source: Volume) -> tuple[tuple[Finding, ...], KeyImage]:
+    is_display = predictor.package.manifest.input.quantity == "display"
+    prediction, prepared = predict(predictor, to_display(source) if is_display else source)
+    regions: dict[str, Region] = {}
+    measured: dict[str, tuple[Measurement, ...]] = {}
+    image = _key_image(source, shown_slice(prediction))
+    for name in present_classes(prediction):
+        index = [entry.name for entry in prediction.classes].index(name)
+        image, region = _mapped(predictor, prediction, prepared, source, index)
+        if region is not None:
+            regions[name] = region
+            measured[name] = measure_region(region, source.geometry)
+    return decide(prediction, regions, task.site, None, measured), image
+
+
+def _mapped(
+    predictor: Predictor, prediction: Prediction, prepared: Volume, source: Volume, class_index: int
+) -> tuple[KeyImage, Region | None]:
+    """Return the slice that speaks loudest for a class with its map, and the outline of the map."""
+    slice_index = class_scores(prediction)[class_index].slice_index
+    if predictor.package.manifest.explanation.method == "none":
+        return _key_image(source, slice_index), None
+    on_model = attribute(predictor, prepared, slice_index, class_index)
+    heat = heat_on_source(on_model, prepared, prediction.trace, slice_index).array[0]
+    image = _key_image(source, slice_index)
+    polygons = outline(heat, OUTLINE_LEVEL)
+    shown = KeyImage(image.pixels, heat, image.sop_instance_uid, image.frame_number, image.pixel_aspect_ratio)
+    return shown, Region(image.sop_instance_uid, image.frame_number, polygons, slice_index) if polygons else None
+
+
+def _key_image(volume: Volume, slice_index: int) -> KeyImage:
+    found = volume.source_of(slice_index)
+    uid, frame_index = (found[0].sop_instance_uid, found[1]) if found else ("", slice_index)
+    geometry = volume.geometry
+    ratio = geometry.row_spacing_mm / geometry.column_spacing_mm
+    return KeyImage(to_greyscale_pixels(volume, slice_index), None, uid, frame_index + 1, ratio)
+
+
+def _limits(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    return tuple((limit.en, limit.zh) for limit in manifest.limits)

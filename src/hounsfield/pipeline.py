@@ -1,0 +1,190 @@
+"""The main path: a source of scans in, checked findings and reports out; one function an arrow.
+
+    open_source → look (assemble, check) → ask (gate, prepare, model, explain, decide) → write_report
+
+Rooms return what is wrong as issues and typed errors; only here is it decided to stop a series, and one series that
+stops never stops the others.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hounsfield import __version__
+from hounsfield.archive.limits import Limits
+from hounsfield.archive.local import LocalArchive, open_source
+from hounsfield.clinical.choose import not_asked, read_first_fitting, tasks_for
+from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.reading import Reading, Subject, has_reject
+from hounsfield.clinical.tasks import find_task
+from hounsfield.core.prediction import ModelIdentity
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.report import Provenance, Report, Status
+from hounsfield.core.study import Series, Study
+from hounsfield.errors import HounsfieldError, ImageError, ModelError, PrepareError
+from hounsfield.image.assemble import assemble
+from hounsfield.image.checks import check_volume
+from hounsfield.image.limits import PixelLimits
+from hounsfield.messages import Language
+from hounsfield.model.predictor import runtime_description
+from hounsfield.report.bundle import Analysis
+from hounsfield.report.checked import Checked, CheckedVolume
+from hounsfield.report.folder import output_folder
+from hounsfield.report.html import write_index
+from hounsfield.report.writing import published, write_report
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an analysis is run.
+
+    Attributes:
+        task: the only task to ask, None for all that fit.
+        model: name or file of the model to ask, None for the task's own.
+        language: first language of the pages.
+        threads: threads for running networks; 0 takes the cores of the machine.
+        model_folders: folders with model packages, beside the starters.
+        limits: bounds on what is read.
+        settings_digest: SHA-256 of the resolved settings, for provenance.
+    """
+
+    task: str | None = None
+    model: str | None = None
+    language: Language = "en"
+    threads: int = 0
+    model_folders: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    settings_digest: str = ""
+
+
+DEFAULT_OPTIONS = Options()
+
+
+def analyse(
+    source: Path, output: Path, options: Options = DEFAULT_OPTIONS, progress: Progress | None = None
+) -> Analysis:
+    """Analyse a source and write a page, JSON and DICOM objects for each volume, and an index over them.
+
+    Args:
+        source: file, folder, zip or DICOMDIR.
+        output: folder for the results; earlier results in it are kept apart.
+        options: how.
+        progress: told (series done, series).
+
+    Raises:
+        ArchiveError: nothing in the source can be used.
+        SettingsError: ``E950``, there is no such task.
+        ModelError: the model named in the options is missing or not fit.
+        ReportError: the results cannot be written.
+
+    Example:
+        >>> analysis = analyse(Path("study"), Path("out"))  # doctest: +SKIP
+        >>> [finding.presence for bundle in analysis.bundles for finding in bundle.report.findings]  # doctest: +SKIP
+    """
+    desk = Desk(options.model_folders, options.threads)
+    if options.task is not None:
+        find_task(options.task)
+    if options.model is not None:
+        desk.predictor(options.model)
+    with open_source(source, options.limits) as archive, output_folder(output) as folder:
+        bundles = []
+        for number, subject in enumerate(look(archive, options, progress), start=1):
+            report = ask(subject, desk, options)
+            bundles.append(write_report(report, folder.partial / f"{number:03d}", options.language))
+        write_index(bundles, folder.partial, archive.refused, options.language)
+        return Analysis(tuple(published(bundle, folder) for bundle in bundles), archive.refused)
+
+
+def check(source: Path, options: Options = DEFAULT_OPTIONS, progress: Progress | None = None) -> Checked:
+    """Check every volume of a source without analysing it.
+
+    Raises:
+        ArchiveError: nothing in the source can be used.
+    """
+    with open_source(source, options.limits) as archive:
+        volumes = tuple(_checked(subject) for subject in look(archive, options, progress))
+        return Checked(volumes, archive.refused)
+
+
+def look(archive: LocalArchive, options: Options, progress: Progress | None = None) -> Iterator[Subject]:
+    """Assemble and check every series that holds images, one after the other, so that one at a time is in memory."""
+    pairs = [(study, series) for study in archive.studies for series in study.series]
+    with_images = [(study, series) for study, series in pairs if any(ref.number_of_frames for ref in series.instances)]
+    wanted = with_images or pairs
+    for done, (study, series) in enumerate(wanted):
+        if progress:
+            progress(done, len(wanted))
+        concerned = {study.study_instance_uid, series.series_instance_uid}
+        told = tuple(issue for issue in archive.issues if issue.uid in concerned)
+        for subject in _assembled(study, series, options):
+            yield replace(subject, issues=(*told, *subject.issues))
+    if progress:
+        progress(len(wanted), len(wanted))
+
+
+def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subject]:
+    try:
+        assembly = assemble(series, PixelLimits(max_pixel_bytes=options.limits.max_pixel_bytes))
+    except ImageError as error:
+        yield Subject(study, series, None, (issue_of(error),))
+        return
+    for index, volume in enumerate(assembly.volumes):
+        yield Subject(study, series, volume, (*assembly.issues_of(index), *check_volume(volume)))
+
+
+def _checked(subject: Subject) -> CheckedVolume:
+    volume = subject.volume
+    geometry, quantity = (volume.geometry, volume.quantity) if volume else (None, None)
+    return CheckedVolume(subject.study, subject.series, geometry, quantity, subject.issues)
+
+
+def ask(subject: Subject, desk: Desk, options: Options) -> Report:
+    """Ask the fitting task about a volume and return the report, whatever comes of it."""
+    started, name = _now(), options.task or ""
+    try:
+        tasks = tasks_for(subject.series, desk, options.task, options.model)
+        if subject.volume is None or has_reject(subject.issues):
+            reading = not_asked(tasks, desk)
+            status = Status.REFUSED
+        else:
+            name, reading = read_first_fitting(tasks, desk, subject)
+            status = Status.REFUSED if reading.is_refused else Status.COMPLETE
+    except (ModelError, ImageError, PrepareError) as error:
+        reading = Reading((), (issue_of(error),), ())
+        status = Status.REFUSED if isinstance(error, ImageError) else Status.FAILED
+    order = list(Severity)
+    return Report(
+        study=subject.study,
+        series=subject.series,
+        task=name,
+        status=status,
+        findings=reading.findings,
+        issues=tuple(sorted((*subject.issues, *reading.issues), key=lambda issue: order.index(issue.severity))),
+        provenance=_provenance(subject.series, reading.models, started, options),
+        key_images=reading.key_images,
+        limits=reading.limits,
+    )
+
+
+def _provenance(series: Series, models: tuple[ModelIdentity, ...], started: str, options: Options) -> Provenance:
+    return Provenance(
+        models=models,
+        software_version=__version__,
+        settings_digest=options.settings_digest,
+        input_digests=tuple((instance.sop_instance_uid, instance.sha256) for instance in series.instances),
+        started=started,
+        ended=_now(),
+        runtime=runtime_description(),
+    )
+
+
+def issue_of(error: HounsfieldError) -> QualityIssue:
+    """Return an error as the issue that stops a series."""
+    return QualityIssue(error.code, Severity.REJECT, error.facts, error.uid)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

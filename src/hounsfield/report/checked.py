@@ -1,0 +1,107 @@
+"""What a check of a source found: a verdict with reasons for each volume."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hounsfield.core.geometry import VolumeGeometry
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.study import Series, Study
+from hounsfield.messages import Language
+from hounsfield.report import narrative
+from hounsfield.report.bundle import RefusedInput
+
+
+class Verdict(StrEnum):
+    """What the issues of a volume amount to."""
+
+    REJECT = "reject"
+    WARN = "warn"
+    PASS = "pass"  # noqa: S105 - the word of a quality gate
+
+
+@dataclass(frozen=True)
+class CheckedVolume:
+    """One volume of a series, or a series without one.
+
+    Attributes:
+        study: whose.
+        series: of which series.
+        geometry: its grid, None when the series cannot be read.
+        quantity: what its samples mean, None when the series cannot be read.
+        issues: what was found.
+    """
+
+    study: Study
+    series: Series
+    geometry: VolumeGeometry | None
+    quantity: Quantity | None
+    issues: tuple[QualityIssue, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of the issues."""
+        severities = {issue.severity for issue in self.issues}
+        if Severity.REJECT in severities:
+            return Verdict.REJECT
+        return Verdict.WARN if Severity.WARN in severities else Verdict.PASS
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Every volume of a source, and the files that never became one."""
+
+    volumes: tuple[CheckedVolume, ...]
+    refused: tuple[RefusedInput, ...]
+
+    def as_json(self, language: Language = "en") -> dict[str, Any]:
+        """Return the object of ``check --json``: studies, their series with verdict and issues, refused files."""
+        studies: dict[str, list[dict[str, Any]]] = {}
+        for volume in self.volumes:
+            studies.setdefault(volume.study.study_instance_uid, []).append(_series(volume, language))
+        return {
+            "disclaimer": narrative.disclaimer(language),
+            "studies": [{"study_instance_uid": uid, "series": series} for uid, series in studies.items()],
+            "refused": refused_rows(self.refused, language),
+        }
+
+
+def refused_rows(refused: Sequence[RefusedInput], language: Language = "en") -> list[dict[str, str]]:
+    """Return the files that were not taken, with code, reason and next step."""
+    return [
+        {
+            "name": item.name,
+            "code": item.error.code,
+            "text": item.error.text(language),
+            "next": item.error.next_step(language),
+        }
+        for item in refused
+    ]
+
+
+def _series(volume: CheckedVolume, language: Language) -> dict[str, Any]:
+    geometry, quantity = volume.geometry, volume.quantity
+    return {
+        "series_instance_uid": volume.series.series_instance_uid,
+        "modality": volume.series.modality,
+        "body_part_examined": volume.series.body_part_examined,
+        "verdict": volume.verdict.value,
+        "shape": list(geometry.shape) if geometry else None,
+        "spacing_mm": list(geometry.spacing_mm) if geometry else None,
+        "calibration": geometry.calibration.value if geometry else None,
+        "quantity": quantity.name.lower() if quantity else None,
+        "unit": quantity.unit.code if quantity else None,
+        "instances": len(volume.series.instances),
+        "issues": [
+            {
+                "code": issue.code,
+                "severity": issue.severity.value,
+                "text": issue.text(language),
+                "next": issue.next_step(language),
+                "uid": issue.uid,
+            }
+            for issue in volume.issues
+        ],
+    }

@@ -21,7 +21,7 @@ def study_rows(report: Report) -> tuple[Row, ...]:
     study, series = report.study, report.series
     rows: list[tuple[str, str]] = [
         ("page-task", report.task),
-        ("page-study-date", study.study_date),
+        ("page-study-date", date_text(study.study_date)),
         ("page-accession-number", study.accession_number),
     ]
     if series is not None:
@@ -53,6 +53,11 @@ def provenance_rows(provenance: Provenance) -> tuple[Row, ...]:
         ("page-inputs", tuple(f"{uid}  {digest}" for uid, digest in provenance.input_digests)),
     ]
     return tuple(Row(ui(key), values) for key, values in rows if any(values))
+
+
+def date_text(date: str) -> str:
+    """Return a DICOM date as ISO 8601 has it, and as it is where it is none."""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date
 
 
 def _model(model: ModelIdentity) -> Text:

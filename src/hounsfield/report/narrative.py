@@ -83,17 +83,22 @@ def performance_sentence(point: OperatingPoint, language: Language = "en") -> st
 
 
 def frequency_sentence(finding: Finding, language: Language = "en") -> str:
-    """Return the operating point as counts of a hundred images, which people read more rightly than rates."""
+    """Return the operating point as counts of a hundred images, which people read more rightly than rates.
+
+    For a finding that is present it counts images that reach the cut-off, for one that is absent those that stay below.
+    """
     point = finding.operating_point
-    if point is None:
+    if point is None or finding.presence is Presence.NOT_ASSESSED:
         return ""
-    false_positive = Interval(1 - point.specificity.value, 1 - point.specificity.high, 1 - point.specificity.low)
+    is_present = finding.presence is Presence.PRESENT
+    with_it = point.sensitivity if is_present else _complement(point.sensitivity)
+    without_it = _complement(point.specificity) if is_present else point.specificity
     facts = {
         "type": finding.type.text(language) if language == "zh" else _in_sentence(finding.type.text(language)),
-        "found": _hundred(point.sensitivity, language),
-        "false": _hundred(false_positive, language),
+        "with": _hundred(with_it, language),
+        "without": _hundred(without_it, language),
     }
-    return sentence("ui.report-frequency", facts, language)
+    return sentence(f"ui.report-frequency-{finding.presence.value}", facts, language)
 
 
 def caution_sentence(finding: Finding, language: Language = "en") -> str:
@@ -133,23 +138,31 @@ def impression(report: Report, language: Language = "en") -> tuple[str, ...]:
     return tuple(answer(finding, language) for finding in report.findings)
 
 
-def explanation(finding: Finding, language: Language = "en") -> tuple[str, ...]:
-    """Return every sentence about a finding after its answer line, empty ones left out."""
+def evidence(finding: Finding, language: Language = "en") -> tuple[str, ...]:
+    """Return what the answer rests on: score, operating point in rates and in counts, outline."""
     point = finding.operating_point
     sentences = (
         score_sentence(finding, language),
         performance_sentence(point, language) if point else "",
         frequency_sentence(finding, language),
         region_sentence(finding, language),
-        caution_sentence(finding, language),
     )
     return tuple(text for text in sentences if text)
+
+
+def explanation(finding: Finding, language: Language = "en") -> tuple[str, ...]:
+    """Return every sentence about a finding after its answer line."""
+    return (*evidence(finding, language), caution_sentence(finding, language))
 
 
 def percent_interval(interval: Interval, language: Language = "en") -> str:
     """Return a fraction and its interval in percent."""
     facts = {name: f"{100 * getattr(interval, name):.1f}" for name in ("value", "low", "high")}
     return sentence("ui.report-percent-interval", facts, language)
+
+
+def _complement(interval: Interval) -> Interval:
+    return Interval(1 - interval.value, 1 - interval.high, 1 - interval.low, interval.level)
 
 
 def _hundred(interval: Interval, language: Language) -> str:

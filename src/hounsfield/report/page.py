@@ -70,6 +70,7 @@ class Page:
     status_text: Text
     lead: Text | None
     findings: tuple[FindingView, ...]
+    cautions: tuple[Text, ...]
     figures: tuple[Figure, ...]
     issues: tuple[Reason, ...]
     limits: tuple[Text, ...]
@@ -90,6 +91,7 @@ def page_of(bundle: Bundle, folder: Path) -> Page:
         status_text=ui(f"report-status-{report.status.value}"),
         lead=_lead(report.status),
         findings=tuple(_finding(finding) for finding in assessed),
+        cautions=_cautions(assessed),
         figures=figures_of(report),
         issues=tuple(_issue(issue) for issue in report.issues),
         limits=tuple(Text(english, chinese or english) for english, chinese in report.limits),
@@ -113,6 +115,21 @@ def reason(severity: str, code: str, text: Callable[[Language], str], next_step:
     return Reason(severity, ui(f"page-severity-{severity}"), code, both(text), both(next_step))
 
 
+def state_of(finding: Finding) -> str:
+    """Return the presence as a word that style sheets can use."""
+    return finding.presence.value.replace(" ", "-")
+
+
+def _cautions(findings: list[Finding]) -> tuple[Text, ...]:
+    """Return what must not be read into the answers, each once."""
+    by_presence = {finding.presence: finding for finding in findings}
+    return tuple(_caution(finding) for finding in by_presence.values())
+
+
+def _caution(finding: Finding) -> Text:
+    return both(lambda language: narrative.caution_sentence(finding, language))
+
+
 def _lead(status: Status) -> Text | None:
     keys = {Status.REFUSED: "page-refused-lead", Status.FAILED: "page-failed-lead", Status.PARTIAL: "page-partial-lead"}
     return ui(keys[status]) if status in keys else None
@@ -124,14 +141,24 @@ def _what_and_where(finding: Finding) -> Text:
 
 def _finding(finding: Finding) -> FindingView:
     return FindingView(
-        state=finding.presence.value.replace(" ", "-"),
+        state=state_of(finding),
         type=both(finding.type.text),
         site=both(lambda language: narrative.site_text(finding, language)),
         presence=both(lambda language: narrative.presence_text(finding.presence, language)),
         scale=_scale(finding),
-        sentences=pairs(lambda language: narrative.explanation(finding, language)),
+        sentences=pairs(lambda language: _sentences(finding, language)),
         measurements=tuple(_measurement(measurement) for measurement in finding.measurements),
     )
+
+
+def _sentences(finding: Finding, language: Language) -> tuple[str, ...]:
+    """Return the evidence; where the line from 0 to 1 says the same as the sentence about the score, without that."""
+    score, *others = narrative.evidence(finding, language) or ("",)
+    point = finding.operating_point
+    if finding.score is None or point is None:
+        return tuple(text for text in (score, *others) if text)
+    is_plain = (finding.score >= point.threshold) == (finding.presence is Presence.PRESENT)
+    return tuple(others) if is_plain else (score, *others)
 
 
 def _measurement(measurement: Measurement) -> Text:

@@ -15,6 +15,8 @@ from hounsfield.report.colours import heat_overlay
 LARGEST_SIDE = 1280
 """Longer sides are shrunk: a page is for reading, the original for measuring."""
 
+THUMBNAIL_SIDE = 144
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -44,6 +46,11 @@ def figures_of(report: Report) -> tuple[Figure, ...]:
     return tuple(_figure(report, image) for image in report.key_images)
 
 
+def thumbnail_of(image: KeyImage) -> str:
+    """Return a small picture of a key image as a data address, with square pixels and without marks."""
+    return _data_address(image.pixels, THUMBNAIL_SIDE, image.pixel_aspect_ratio)
+
+
 def present_on(report: Report, image: KeyImage) -> tuple[Finding, ...]:
     """Return the findings that are present and outlined on a key image."""
     return tuple(
@@ -64,8 +71,8 @@ def _figure(report: Report, image: KeyImage) -> Figure:
         for polygon in (finding.region.polygons if finding.region else ())
     ]
     return Figure(
-        image=_data_address(image.pixels),
-        heat="" if image.heat is None else _data_address(heat_overlay(image.heat)),
+        image=_data_address(image.pixels, LARGEST_SIDE),
+        heat="" if image.heat is None else _data_address(heat_overlay(image.heat), LARGEST_SIDE),
         outlines=tuple(outlines),
         width=float(columns),
         height=float(round(rows * image.pixel_aspect_ratio, 3)),
@@ -74,11 +81,12 @@ def _figure(report: Report, image: KeyImage) -> Figure:
     )
 
 
-def _data_address(pixels: npt.NDArray[np.uint8]) -> str:
+def _data_address(pixels: npt.NDArray[np.uint8], largest_side: int, aspect: float = 1.0) -> str:
+    """Return a PNG as a data address, shrunk to a largest side and with its rows stretched by an aspect ratio."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    factor = LARGEST_SIDE / max(picture.size)
-    if factor < 1:
-        size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    factor = min(1.0, largest_side / max(picture.width, picture.height * aspect))
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor * aspect)))
+    if size != picture.size:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)

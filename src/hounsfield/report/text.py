@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hounsfield.core.report import Report
 from hounsfield.messages import Language, sentence
-from hounsfield.report import narrative
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,3 @@ def task_text(task: str) -> Text:
         return ui("page-no-task")
     words = ui(f"task-{task}")
     return Text(task, task) if words.en == f"ui.task-{task}" else words
-
-
-def impression_texts(report: Report) -> tuple[Text, ...]:
-    """Return the answer lines of a report."""
-    return pairs(lambda language: narrative.impression(report, language))

@@ -1,11 +1,11 @@
-"""Assessment: the temperature and operating points from the tuning part, and the metrics of a part with intervals."""
+"""Assessment: calibration and operating points from the tuning part, and the metrics of a part with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from hounsfield.core.prediction import Interval, OperatingPoint
 from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
@@ -20,6 +20,8 @@ from hounsfield.train.parts import Part
 from hounsfield.train.plan import Cut
 
 TEMPERATURES = (0.05, 20.0)
+BIAS_DEVIATION, BIAS_LIMIT = 1.0, 5.0
+"""Of the normal prior of the bias, and its largest absolute value, in units of the temperature."""
 RESAMPLES = 1000
 Probabilities = npt.NDArray[np.float64]
 
@@ -41,25 +43,33 @@ class Assessment:
     confusion: npt.NDArray[np.int64]
 
 
-def fit_temperature(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
-    """Return the temperature with the least log loss (Guo 2017, section 4.2); it changes no ranking of classes.
+def fit_calibration(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[float, Probabilities]:
+    """Return the temperature and the bias (class,) of the logits with the least log loss.
 
-    The wanted probability of a class with n cases is (n + 1) / (n + 2) instead of one, the rest shared by the others
-    (Platt 1999, section 2.2): cases that are all told apart do not make the model certain of everything.
+    Bias-corrected temperature scaling (Alexandari 2020, section 3.2): the probabilities are the softmax of
+    ``(logits + bias) / temperature``. Augmentation moves the border between the classes, which a temperature alone
+    cannot mend. The wanted probability of a class with n cases is (n + 1) / (n + 2) instead of one, the rest
+    shared by the others (Platt 1999, section 2.2), and the bias has a normal prior: cases that are all told apart do not
+    make the model certain of everything.
     """
-    class_count = logits.shape[1]
+    count, class_count = logits.shape
     counts = np.bincount(labels, minlength=class_count)
     rest = 1 / (counts[labels] + 2)
     targets = np.repeat((rest / (class_count - 1))[:, None], class_count, axis=1)
-    targets[np.arange(len(labels)), labels] = 1 - rest
+    targets[np.arange(count), labels] = 1 - rest
 
-    def loss(logarithm: float) -> float:
-        probabilities = probabilities_of(logits, float(np.exp(logarithm)))
-        return float(-(targets * np.log(np.clip(probabilities, 1e-12, 1))).sum(1).mean())
+    def loss(values: Probabilities) -> float:
+        scaled = logits.astype(np.float64) * np.exp(-values[0]) + values[1:]
+        scaled -= scaled.max(1, keepdims=True)
+        log_probabilities = scaled - np.log(np.exp(scaled).sum(1, keepdims=True))
+        prior = float(values[1:] @ values[1:]) / (2 * BIAS_DEVIATION**2 * count)
+        return prior - float(np.sum(targets * log_probabilities)) / count
 
-    low, high = (float(np.log(value)) for value in TEMPERATURES)
-    best = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
-    return round(float(np.exp(best.x)), 4)
+    limits = [(float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))]
+    limits += [(-BIAS_LIMIT, BIAS_LIMIT)] * class_count
+    best = minimize(loss, np.zeros(1 + class_count), method="L-BFGS-B", bounds=limits)
+    temperature = round(float(np.exp(best.x[0])), 4)
+    return temperature, np.round((best.x[1:] - best.x[1:].mean()) * temperature, 6)
 
 
 def probabilities_of(logits: npt.NDArray[np.float32], temperature: float) -> Probabilities:

@@ -81,9 +81,10 @@ def gather_parts(
         talk(TrainEvent("ui.train.preparing", {"done": done, "total": len(indices)}, done, len(indices)))
     if stacks:
         talk(issue_event(QualityIssue("Q830", Severity.WARN, {"count": stacks})))
+    clusters = _clusters(table, plan.outside.by if plan.outside else "")
     start, parts = 0, {}
     for name, part in chosen.items():
-        parts[name] = _part(table, examination.groups, part, images[start : start + len(part)])
+        parts[name] = _part(table, examination.groups, part, images[start : start + len(part)], clusters)
         start += len(part)
     return Parts(parts["training"], parts["tuning"], parts.get("test"))
 
@@ -117,10 +118,24 @@ def _middle(volume: Volume) -> Volume:
     return Volume(array, geometry, volume.quantity, presentation=volume.presentation)
 
 
-def _part(table: CaseTable, groups: Sequence[int], indices: tuple[int, ...], images: npt.NDArray[np.float32]) -> Part:
+def _clusters(table: CaseTable, column: str) -> npt.NDArray[np.int64]:
+    """Number the values of a column over all cases; one number for all without a column."""
+    values = [dict(case.attributes).get(column, "") if column else "" for case in table.cases]
+    return np.unique(np.array(values), return_inverse=True)[1].astype(np.int64)
+
+
+def _part(
+    table: CaseTable,
+    groups: Sequence[int],
+    indices: tuple[int, ...],
+    images: npt.NDArray[np.float32],
+    clusters: npt.NDArray[np.int64],
+) -> Part:
+    chosen = list(indices)
     return Part(
         images,
-        table.labels[list(indices)],
-        np.array([groups[index] for index in indices], dtype=np.int64),
+        table.labels[chosen],
+        np.asarray(groups, dtype=np.int64)[chosen],
         tuple(table.cases[index].identifier for index in indices),
+        clusters[chosen],
     )

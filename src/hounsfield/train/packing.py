@@ -14,9 +14,10 @@ from hounsfield.model.networks.build import build_network
 from hounsfield.model.networks.heads import Classifier, PooledClassifier
 from hounsfield.model.package import ModelPackage, write_package
 from hounsfield.model.predictor import Predictor
-from hounsfield.train.assess import Assessment, assess, fit_temperature, probabilities_of, set_operating_points
+from hounsfield.train.assess import Assessment, assess, fit_calibration, probabilities_of, set_operating_points
 from hounsfield.train.export import Exported, example_images, export_network
-from hounsfield.train.outside import OutsideScore, fit_outside
+from hounsfield.train.learner import predict
+from hounsfield.train.outside import FAR, OutsideScore, fit_outside
 from hounsfield.train.parts import Part
 from hounsfield.train.setup import Task
 from hounsfield.train.statement import Made, findings_of, make_manifest
@@ -52,12 +53,12 @@ def pack(task: Task, weights: dict[str, Tensor], output: Path) -> tuple[Manifest
     network = build_network(plan.network)
     network.load_state_dict(weights)
     network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    temperature = _calibrate(network, parts.tuning)
     tried = torch.from_numpy(parts.tuning.images[:TRIED])
     exported = export_network(network, plan.network, _score(task, network), tried)
     nobody = (None,) * plan.network.class_count
-    logits = _Runner(_manifest(task, exported, 1.0, nobody, ()), exported)
+    logits = _Runner(_manifest(task, exported, temperature, nobody, ()), exported)
     on_tuning = logits(parts.tuning)
-    temperature = fit_temperature(on_tuning, parts.tuning.labels)
     probabilities = probabilities_of(on_tuning, temperature)
     are_findings = findings_of(task.recipe, plan.class_names)
     data_set = f"{task.table.name}, tuning part"
@@ -69,6 +70,15 @@ def pack(task: Task, weights: dict[str, Tensor], output: Path) -> tuple[Manifest
     manifest = _manifest(task, exported, temperature, points, tuple(assessments))
     identity = write_package(output, manifest, exported.network)
     return manifest, identity.weights_digest, tuple(assessments)
+
+
+@torch.no_grad()
+def _calibrate(network: Classifier, part: Part) -> float:
+    """Fit the calibration on a part, add its bias to the last layer, and return the temperature."""
+    logits = predict(network, torch.from_numpy(part.images)).numpy()
+    temperature, bias = fit_calibration(logits, part.labels)
+    network.last.bias.add_(torch.from_numpy(bias).float())
+    return temperature
 
 
 def _manifest(
@@ -102,7 +112,8 @@ def _score(task: Task, network: Classifier) -> OutsideScore | None:
     known = (task.parts.training, task.parts.tuning)
     features = torch.cat([_features(network, part) for part in known])
     labels = torch.from_numpy(np.concatenate([part.labels for part in known]))
-    return fit_outside(features, labels, task.plan.network.class_count, wanted.quantile, wanted.shrinkage)
+    clusters = torch.from_numpy(np.concatenate([part.clusters for part in known]))
+    return fit_outside(features, labels, clusters, task.plan.network.class_count, wanted)
 
 
 @torch.no_grad()
@@ -115,4 +126,6 @@ def _blank_score(network: Classifier, class_count: int) -> OutsideScore | None:
     if not isinstance(network, PooledClassifier):
         return None
     width = network.linear.in_features
-    return OutsideScore(torch.zeros(class_count, width), torch.eye(width), torch.ones(class_count))
+    return OutsideScore(
+        torch.zeros(class_count, width), torch.eye(width), FAR * (1 - torch.eye(class_count)), torch.ones(class_count)
+    )

@@ -17,12 +17,14 @@ class Part:
         labels: (case,) class of each.
         groups: (case,) what belongs together: one patient, or copies of one image.
         identifiers: name of each case.
+        clusters: (case,) what the cases of a class differ in, such as their source; 0 for all where nothing is known.
     """
 
     images: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     groups: npt.NDArray[np.int64]
     identifiers: tuple[str, ...]
+    clusters: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         """Return the number of cases."""

@@ -91,11 +91,16 @@ class OutsidePlan(_Document):
 
     Attributes:
         quantile: share of the known cases of a class that lie inside.
+        margin: factor on the distance at that quantile.
         shrinkage: share of the mean variance that replaces the covariance.
+        by: column of the manifest that tells clusters within a class apart, such as ``source``; empty for one cluster
+            a class.
     """
 
     quantile: float = Field(0.99, gt=0, le=1)
+    margin: float = Field(1.0, gt=0)
     shrinkage: float = Field(0.1, ge=0, le=1)
+    by: str = ""
 
 
 class Reason(_Document):

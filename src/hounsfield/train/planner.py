@@ -78,7 +78,7 @@ def _defaults(found: Fingerprint) -> tuple[Defaults, tuple[Reason, ...]]:
     elif found.side <= MIDDLE_SIDE:
         defaults = Defaults(64, "small-residual", 150_000, LARGE_LEARNING, LARGE_AUGMENT)
     else:
-        defaults = Defaults(128, "small-residual", 80_000, LARGE_LEARNING, LARGE_AUGMENT)
+        defaults = Defaults(128, "small-residual", 100_000, LARGE_LEARNING, LARGE_AUGMENT)
     facts: dict[str, str | int | float] = {"side": found.side, "size": defaults.side, "network": defaults.network}
     return defaults, (Reason(choice="network", key="ui.train.reason.size", facts=facts),)
 
@@ -93,6 +93,10 @@ def _network(
     own = min(max(defaults.side, facts.usual_side if name != defaults.network else 0), facts.largest_side)
     side = _first(options.size, asked.pop("size", None), own)
     values: dict[str, Any] = {"class_count": len(class_names), "rows": side, "columns": side, "standardise": True}
+    if name == "small-residual" and side > MIDDLE_SIDE:
+        values |= {"widths": (32, 64, 128, 160), "depths": (1, 1, 1, 1), "strides": (2, 2, 2, 1), "dropout": 0.3}
+    elif name == "small-residual":
+        values |= {"stem_stride": 1, "stem_kernel": 3, "dropout": 0.3}
     if name.startswith(("vgg", "alexnet")):
         values["dense_width"] = 512 if side < 128 else 1024
     try:
@@ -161,14 +165,14 @@ SMALL_LEARNING = Learning(
     learning_rate=1.5e-3, batch_size=64, weight_decay=0.01, label_smoothing=0.02, average_decay=0.99, patience=15
 )
 LARGE_LEARNING = Learning(
-    learning_rate=2e-3,
-    batch_size=32,
+    learning_rate=1.5e-3,
+    batch_size=16,
     weight_decay=0.05,
     warm_up_epochs=2,
     label_smoothing=0.05,
-    mixup=Mixup(alpha=0.2, probability=0.5),
-    average_decay=0.99,
-    patience=30,
+    mixup=Mixup(alpha=0.2, probability=0.25),
+    average_decay=0.995,
+    patience=40,
 )
 SMALL_AUGMENT: tuple[Augmentation, ...] = (
     Affine(rotation_degrees=10, scale=(0.9, 1.1), aspect=0.05, shift_fraction=0.05, flip_probability=0.5),
@@ -176,12 +180,12 @@ SMALL_AUGMENT: tuple[Augmentation, ...] = (
     Noise(deviation=0.03),
 )
 LARGE_AUGMENT: tuple[Augmentation, ...] = (
-    Affine(rotation_degrees=20, scale=(0.8, 1.2), aspect=0.12, shift_fraction=0.08, shear=0.08, flip_probability=0.5),
-    Gamma(exponent=(0.6, 1.6)),
-    BiasField(strength=0.15),
-    Contrast(factor=(0.7, 1.3), brightness=0.15),
-    Blur(probability=0.3),
-    LowResolution(probability=0.2),
-    Noise(deviation=0.04),
-    Erase(probability=0.25),
+    Affine(rotation_degrees=15, scale=(0.85, 1.18), aspect=0.1, shift_fraction=0.07, shear=0.06, flip_probability=0.5),
+    Gamma(exponent=(0.65, 1.5)),
+    BiasField(strength=0.2),
+    Contrast(factor=(0.8, 1.2), brightness=0.1),
+    Blur(probability=0.15),
+    LowResolution(probability=0.1),
+    Noise(deviation=0.03),
+    Erase(probability=0.2),
 )

@@ -125,8 +125,8 @@ def _enter(task: Task, options: TrainOptions, memory: MemoryEstimate) -> None:
         unlike = differences(task.plan, earlier)
         if unlike:
             raise HounsfieldError("E836", folder=task.ledger.folder.name, found=", ".join(unlike))
-    else:
-        clear_checkpoints(task.ledger.checkpoints)
+        return
+    clear_checkpoints(task.ledger.checkpoints)
     task.ledger.write_plan(task.plan, task.parts.digest, memory, task.command)
 
 

@@ -73,7 +73,9 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
             prepare=list(plan.prepare),
             classes=_classes(plan, recipe, made.points),
             calibration=CalibrationEntry(
-                temperature=made.temperature, method="temperature", data_set=f"{data_name}, tuning part"
+                temperature=made.temperature,
+                method="temperature",
+                data_set=f"{data_name}, tuning part; a bias fitted with it is in the weights",
             ),
             explanation=CamExplanation() if has_map else OcclusionExplanation(),
             out_of_distribution=_outside(plan, made.interface),
@@ -180,8 +182,8 @@ def _outside(plan: Plan, interface: NetworkInterface) -> OutOfDistribution | Non
     if plan.outside is None or interface.outside is None:
         return None
     note = (
-        f"Mahalanobis distance of the pooled features to the predicted class, divided by its {plan.outside.quantile:g} "
-        "quantile among the training and tuning cases of that class"
+        "Mahalanobis distance of the pooled features to the nearest cluster of the predicted class, divided by "
+        f"{plan.outside.margin:g} times its {plan.outside.quantile:g} quantile among known cases of the class"
     )
     return OutOfDistribution(score="output", threshold=1.0, outside_is="above", note=note)
 

@@ -23,6 +23,11 @@ class Classifier(nn.Module):
         self.register_buffer("centre", torch.tensor(settings.centre, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(settings.scale, dtype=torch.float32))
 
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that gives the logits."""
+        raise NotImplementedError
+
     def normalised(self, images: Tensor) -> Tensor:
         """Bring the samples to the range the first layer works in."""
         if not self.is_standardising:
@@ -34,10 +39,18 @@ class Classifier(nn.Module):
 class FlattenedClassifier(Classifier):
     """A trunk whose map is flattened into dense layers; it has no exact class activation map."""
 
-    def __init__(self, trunk: nn.Module, dense: nn.Module, settings: NetworkSettings) -> None:
+    def __init__(self, trunk: nn.Module, dense: nn.Sequential, settings: NetworkSettings) -> None:
         super().__init__(settings)
         self.trunk = trunk
         self.dense = dense
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that gives the logits."""
+        layer = self.dense[-1]
+        if not isinstance(layer, nn.Linear):
+            raise TypeError("the last layer of a classifier is linear")
+        return layer
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (image, class)."""
@@ -59,6 +72,11 @@ class PooledClassifier(Classifier):
         self.trunk = trunk
         self.dropout = nn.Dropout(settings.dropout_fraction)
         self.linear = linear
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that gives the logits."""
+        return self.linear
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (image, class)."""

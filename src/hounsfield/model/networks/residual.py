@@ -78,4 +78,3 @@ def resnet(settings: NetworkSettings) -> PooledClassifier:
     stem = [whole.conv1, whole.bn1, nn.ReLU()] + ([] if is_small else [whole.maxpool])
     trunk = nn.Sequential(*stem, whole.layer1, whole.layer2, whole.layer3, whole.layer4)
     return PooledClassifier(trunk, whole.fc, settings)
-

@@ -43,8 +43,11 @@ class Grey:
             raise PrepareError("E408", step=self.name, found=found)
         if found <= 1:
             return volume.with_array((volume.array[0] if found else volume.array).astype(np.float32))
-        red, green, blue = (volume.array[channel].astype(np.float64) for channel in range(3))
-        return volume.with_array((LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).astype(np.float32))
+        out = np.empty(volume.array.shape[1:], dtype=np.float32)
+        for index in range(len(out)):
+            red, green, blue = volume.array[:3, index].astype(np.float64)
+            out[index] = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        return volume.with_array(out)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Return the volume as it is where it was grey before.

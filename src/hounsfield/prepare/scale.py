@@ -62,8 +62,7 @@ class PercentileScale:
         """Scale and clip to 0..1, float32."""
         low = _per_slice(parameters["low"], volume, self.name)
         width = _per_slice(parameters["high"], volume, self.name) - low
-        scaled = _linear(volume.array, low, np.where(width > 0, width, np.inf))
-        return _with_samples(volume, np.clip(scaled, 0, 1), Quantity.DISPLAY)
+        return _mapped(volume, low, np.where(width > 0, width, np.inf), Quantity.DISPLAY, is_clipped=True)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Refuse: what was clipped is lost."""
@@ -90,9 +89,8 @@ class Window:
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale and clip to 0..1, float32."""
-        low = np.float64(parameters["center"] - parameters["width"] / 2)
-        scaled = _linear(volume.array, low, np.float64(parameters["width"]))
-        return _with_samples(volume, np.clip(scaled, 0, 1), Quantity.DISPLAY)
+        low = parameters["center"] - parameters["width"] / 2
+        return _mapped(volume, low, parameters["width"], Quantity.DISPLAY, is_clipped=True)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Refuse: what was clipped is lost."""
@@ -125,16 +123,14 @@ class Rescale:
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale, float32."""
-        low = np.float64(parameters["minimum"])
         is_display = volume.quantity is Quantity.DISPLAY
         quantity = Quantity.DISPLAY if is_display else Quantity.ARBITRARY
-        return _with_samples(volume, _linear(volume.array, low, np.float64(parameters["maximum"]) - low), quantity)
+        return _mapped(volume, parameters["minimum"], parameters["maximum"] - parameters["minimum"], quantity)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale back."""
-        low = np.float64(parameters["minimum"])
-        samples = volume.array.astype(np.float64) * (parameters["maximum"] - low) + low
-        return _with_samples(volume, samples, Quantity.named(parameters["quantity"]))
+        low, width = parameters["minimum"], parameters["maximum"] - parameters["minimum"]
+        return _mapped(volume, -low / width, 1 / width, Quantity.named(parameters["quantity"]))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -169,29 +165,43 @@ class ZScore:
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Standardise, float32."""
+        mean = _per_slice(parameters["mean"], volume, self.name)
         deviation = _per_slice(parameters["deviation"], volume, self.name)
-        scaled = _linear(
-            volume.array, _per_slice(parameters["mean"], volume, self.name), np.where(deviation > 0, deviation, np.inf)
-        )
-        return _with_samples(volume, scaled, Quantity.ARBITRARY)
+        return _mapped(volume, mean, np.where(deviation > 0, deviation, np.inf), Quantity.ARBITRARY)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale back."""
-        samples = volume.array.astype(np.float64) * _per_slice(parameters["deviation"], volume, self.name)
-        samples += _per_slice(parameters["mean"], volume, self.name)
-        return _with_samples(volume, samples, Quantity.named(parameters["quantity"]))
+        mean = _per_slice(parameters["mean"], volume, self.name)
+        deviation = _per_slice(parameters["deviation"], volume, self.name)
+        out = np.empty(volume.array.shape, dtype=np.float32)
+        for index in range(volume.geometry.shape[0]):
+            out[..., index, :, :] = volume.array[..., index, :, :].astype(np.float64) * deviation[index] + mean[index]
+        return _with_samples(volume, out, Quantity.named(parameters["quantity"]))
 
 
-def _linear(array: Samples, low: Samples | np.float64, width: Samples | np.float64) -> npt.NDArray[np.float64]:
-    return np.asarray((array.astype(np.float64) - low) / width)
+def _mapped(
+    volume: Volume, low: npt.ArrayLike, width: npt.ArrayLike, quantity: Quantity, is_clipped: bool = False
+) -> Volume:
+    """Return (sample - low) / width, float32; computed in float64 slice by slice, so a long stack takes little memory.
+
+    ``low`` and ``width`` are one value, or one a slice.
+    """
+    slices = volume.geometry.shape[0]
+    lows = np.broadcast_to(np.asarray(low, dtype=np.float64), slices)
+    widths = np.broadcast_to(np.asarray(width, dtype=np.float64), slices)
+    out = np.empty(volume.array.shape, dtype=np.float32)
+    for index in range(slices):
+        scaled = (volume.array[..., index, :, :].astype(np.float64) - lows[index]) / widths[index]
+        out[..., index, :, :] = np.clip(scaled, 0, 1) if is_clipped else scaled
+    return _with_samples(volume, out, quantity)
 
 
 def _per_slice(values: Sequence[float], volume: Volume, step: str) -> npt.NDArray[np.float64]:
-    """Return one value a slice, shaped to go with the array."""
+    """Return the recorded values, one a slice."""
     if len(values) != volume.geometry.shape[0]:
         raise PrepareError("E406", step=step, found=volume.geometry.shape[0], expected=len(values))
-    return np.asarray(values, dtype=np.float64)[:, None, None]
+    return np.asarray(values, dtype=np.float64)
 
 
 def _with_samples(volume: Volume, samples: Samples, quantity: Quantity) -> Volume:
-    return volume.with_array(samples.astype(np.float32), quantity=quantity, presentation=Presentation())
+    return volume.with_array(samples, quantity=quantity, presentation=Presentation())

@@ -2,3 +2,7 @@
 
 ``options`` and ``events`` are read without torch; ``session.train`` does the work.
 """
+
+from hounsfield.core.room import make_callable
+
+make_callable(__name__)

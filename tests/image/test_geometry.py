@@ -7,7 +7,7 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 
 from hounsfield.core.geometry import Calibration, VolumeGeometry
 from hounsfield.core.quantities import Quantity
@@ -26,6 +26,7 @@ from hounsfield.image.phantoms import (
 from hounsfield.image.phantoms.ct import INSERTS
 from tests.image.helpers import assemble_files, change, codes, digest, file_series, only_volume
 
+MAGNIFICATION = "EstimatedRadiographicMagnificationFactor"
 POSES = {
     "axial": Pose(),
     "coronal": Pose("coronal"),
@@ -79,11 +80,11 @@ def test_ct_stack_has_the_grid_of_simpleitk(tmp_path: Path, pose: Pose) -> None:
     paths = write_ct(tmp_path, body(pose))
     volume = only_volume(paths)
     ordered = [str(instance.path) for instance in volume.instances]
-    image = sitk.ReadImage(ordered)
+    image = SimpleITK.ReadImage(ordered)
     for index in itertools.product((0, 29), (0, 69), (0, 63)):
         expected = image.TransformIndexToPhysicalPoint([int(index[2]), int(index[1]), int(index[0])])
         np.testing.assert_allclose(volume.geometry.to_patient([index])[0], expected, atol=1e-4)
-    np.testing.assert_array_equal(volume.array, sitk.GetArrayFromImage(image))
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
 
 
 @pytest.mark.parametrize("pose", POSES.values(), ids=POSES.keys())
@@ -177,10 +178,10 @@ def test_sarcoma_series_are_their_nifti_twins(shared_data: Path, modality: str, 
 def test_sarcoma_ct_has_the_grid_of_simpleitk(shared_data: Path) -> None:
     folder = shared_data / "sarcoma" / "dicom" / "STS_004" / "CT" / "image"
     volume = only_volume(sorted(folder.iterdir()))
-    image = sitk.ReadImage([str(instance.path) for instance in volume.instances])
+    image = SimpleITK.ReadImage([str(instance.path) for instance in volume.instances])
     np.testing.assert_allclose(volume.geometry.origin_mm, image.GetOrigin(), atol=1e-4)
     np.testing.assert_allclose(volume.geometry.spacing_mm, image.GetSpacing()[::-1], atol=1e-4)
-    np.testing.assert_array_equal(volume.array, sitk.GetArrayFromImage(image))
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
 
 
 def test_structure_sets_are_refused_by_name(shared_data: Path) -> None:
@@ -196,18 +197,18 @@ def test_structure_sets_are_refused_by_name(shared_data: Path) -> None:
     ("changes", "spacing", "calibration"),
     [
         ({}, (0.5, 0.5), Calibration.PATIENT),
-        ({"EstimatedRadiographicMagnificationFactor": None}, (0.55, 0.55), Calibration.DETECTOR),
+        ({MAGNIFICATION: None}, (0.55, 0.55), Calibration.DETECTOR),
         (
             {"PixelSpacing": ["0.4", "0.3"], "PixelSpacingCalibrationType": "FIDUCIAL"},
             (0.4, 0.3),
             Calibration.PATIENT,
         ),
         (
-            {"PixelSpacing": ["0.55", "0.55"], "EstimatedRadiographicMagnificationFactor": None},
+            {"PixelSpacing": ["0.55", "0.55"], MAGNIFICATION: None},
             (0.55, 0.55),
             "detector",
         ),
-        ({"PixelSpacing": ["0.5", "0.5"], "EstimatedRadiographicMagnificationFactor": None}, (0.5, 0.5), "patient"),
+        ({"PixelSpacing": ["0.5", "0.5"], MAGNIFICATION: None}, (0.5, 0.5), "patient"),
         (
             {"ImagerPixelSpacing": None, "PixelSpacing": ["0.2", "0.2"]},
             (0.2, 0.2),

@@ -44,7 +44,8 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
         raise DatasetError("E802", path=data.name, count=len(found.others), found=summary(found.others, 3))
     rows = {parts: _place(parts) for parts in found.images}
     folders = sorted({place[1] for place in rows.values() if place}, key=lambda name: (plain(name), name))
-    if not folders or any(place is None for place in rows.values()):
+    loose = ["/".join(parts) for parts, place in rows.items() if place is None]
+    if len(loose) > len(rows) - len(loose):
         raise DatasetError("E801", found=f"{data.name}: {summary(['/'.join(parts) for parts in found.images], 3)}")
     if all(plain(name) in _NOT_CLASSES for name in folders):
         raise DatasetError("E801", found=f"{data.name}: {summary(folders, 6)}")
@@ -62,7 +63,7 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
         for parts, place in sorted(rows.items())
         if place
     )
-    return CaseTable(data.name, names, cases, _issues(found, cases), "class-folders", FileReader())
+    return CaseTable(data.name, names, cases, _issues(found, loose, cases), "class-folders", FileReader())
 
 
 def _place(parts: tuple[str, ...]) -> tuple[str | None, str, str | None] | None:
@@ -117,7 +118,7 @@ def _is_ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED_NAMES
 
 
-def _issues(found: _Found, cases: Sequence[Case]) -> tuple[QualityIssue, ...]:
+def _issues(found: _Found, loose: list[str], cases: Sequence[Case]) -> tuple[QualityIssue, ...]:
     issues = []
     unknown = sum(case.patient is None for case in cases)
     if unknown:
@@ -125,6 +126,8 @@ def _issues(found: _Found, cases: Sequence[Case]) -> tuple[QualityIssue, ...]:
     if found.others:
         facts = {"count": len(found.others), "cases": summary(found.others)}
         issues.append(QualityIssue("Q806", Severity.WARN, facts))
+    if loose:
+        issues.append(QualityIssue("Q813", Severity.WARN, {"count": len(loose), "cases": summary(loose)}))
     if found.links:
         issues.append(QualityIssue("Q809", Severity.WARN, {"count": len(found.links), "cases": summary(found.links)}))
     per_part = Counter((case.split, case.label) for case in cases)

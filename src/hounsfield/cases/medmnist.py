@@ -63,6 +63,8 @@ def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseT
 
 def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
     parts = {}
+    if not zipfile.is_zipfile(path):
+        raise DatasetError("E810", path=path.name, reason="BadZipFile")
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = set(archive.files)

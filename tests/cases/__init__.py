@@ -1,0 +1,1 @@
+"""Tests of data sets: layouts, the examination before training, splits."""

@@ -64,9 +64,8 @@ def check_invert(step: Step, volume: Volume) -> None:
     after = step.apply(volume, drawn)
     try:
         back = step.invert(after, drawn)
-    except NotInvertible as error:
+    except NotInvertible:
         assert not step.is_geometric
-        assert error.facts["step"] == step.name
         return
     assert back.geometry == volume.geometry
     assert back.array.shape == volume.array.shape

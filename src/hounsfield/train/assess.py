@@ -49,10 +49,10 @@ def fit_calibration(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int6
     Bias-corrected temperature scaling (Alexandari 2020, section 3.2): the probabilities are the softmax of
     ``(logits + bias) / temperature``. Augmentation moves the border between the classes, which a temperature alone
     cannot mend. The wanted probability of a class with n cases is (n + 1) / (n + 2) instead of one, the rest
-    shared by the others (Platt 1999, section 2.2), and the bias has a normal prior: cases that are all told apart do not
-    make the model certain of everything.
+    shared by the others (Platt 1999, section 2.2), and the bias has a normal prior: cases that are all told apart do
+    not make the model certain of everything.
     """
-    count, class_count = logits.shape
+    count, class_count = len(labels), int(logits.shape[1])
     counts = np.bincount(labels, minlength=class_count)
     rest = 1 / (counts[labels] + 2)
     targets = np.repeat((rest / (class_count - 1))[:, None], class_count, axis=1)

@@ -230,7 +230,6 @@ def _settled(figure: Figure) -> Drawing:
     """Let the layout come to rest and keep it, so that a second drawing gives the same bytes as the first."""
     with _LOCK, mpl.rc_context(_STYLE):
         figure.draw_without_rendering()
-        figure.draw_without_rendering()
         figure.set_layout_engine("none")
     return Drawing(figure)
 

@@ -1,13 +1,17 @@
-"""Desk: the models an analysis works with, each opened once."""
+"""Desk: the models an analysis works with, each opened once, and the way a volume is put to one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from hounsfield.core.prediction import Prediction
 from hounsfield.core.volume import Volume
 from hounsfield.model.package import ModelPackage
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.registry import find_model
+from hounsfield.prepare.grid import one_slice
 from hounsfield.prepare.sequence import apply_steps, build_steps
 
 
@@ -39,7 +43,43 @@ class Desk:
         return self.predictor(name).package
 
 
-def predict(predictor: Predictor, volume: Volume) -> tuple[Prediction, Volume]:
-    """Prepare a volume as the model's manifest says and ask the model; return its answer and the prepared volume."""
-    prepared, trace = apply_steps(build_steps(predictor.package.manifest.prepare), volume)
-    return predictor.predict(prepared, trace), prepared
+@dataclass(frozen=True)
+class Asked:
+    """A model's answer about a volume, with what it saw of each slice.
+
+    Attributes:
+        prediction: probabilities (class,) for one slice, (class, slice) for more; grid and trace are the first slice's.
+        slices: the prediction of each slice alone, with its own grid and trace.
+        prepared: each slice as the model saw it, (1, row, column).
+    """
+
+    prediction: Prediction
+    slices: tuple[Prediction, ...]
+    prepared: tuple[Volume, ...]
+
+
+def predict(predictor: Predictor, volume: Volume) -> Asked:
+    """Put each slice of a volume to a model, prepared alone as the images it was trained on were.
+
+    Raises:
+        PrepareError: a step of the manifest cannot be applied.
+        ModelError: the network does not take a slice, or its output is not finite.
+    """
+    steps = build_steps(predictor.package.manifest.prepare)
+    predictions, prepared = [], []
+    for index in range(volume.geometry.shape[0]):
+        seen, trace = apply_steps(steps, one_slice(volume, index))
+        predictions.append(predictor.predict(seen, trace))
+        prepared.append(seen)
+    return Asked(_together(predictions), tuple(predictions), tuple(prepared))
+
+
+def _together(slices: Sequence[Prediction]) -> Prediction:
+    if len(slices) == 1:
+        return slices[0]
+    margins = [item.outside_margin for item in slices if item.outside_margin is not None]
+    return replace(
+        slices[0],
+        probabilities=np.stack([item.probabilities for item in slices], axis=1),
+        outside_margin=np.concatenate(margins) if len(margins) == len(slices) else None,
+    )

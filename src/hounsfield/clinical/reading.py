@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from hounsfield.clinical.desk import Desk, predict
+from hounsfield.clinical.desk import Asked, Desk, predict
 from hounsfield.clinical.slices import accepted_run, prediction_of, volume_of
 from hounsfield.clinical.task import Task
 from hounsfield.core.finding import Finding, Measurement, Region
-from hounsfield.core.prediction import ModelIdentity, Prediction
+from hounsfield.core.prediction import ModelIdentity
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.report import KeyImage
 from hounsfield.core.study import Series, Study
@@ -106,7 +106,7 @@ def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
 def _through_gate(gate: Predictor, manifest: Manifest, source: Volume) -> tuple[Volume, tuple[QualityIssue, ...]]:
     """Return the slices that the gate lets through, with what it says about them."""
     contract = manifest.input
-    seen, _ = predict(gate, to_display(source))
+    seen = predict(gate, to_display(source)).prediction
     slices = accepted_run(seen, contract.gate) if contract.gate else range(source.geometry.shape[0])
     issues = gate_issues(prediction_of(seen, slices), contract)
     count = source.geometry.shape[0]
@@ -118,28 +118,28 @@ def _through_gate(gate: Predictor, manifest: Manifest, source: Volume) -> tuple[
 
 def _answer(task: Task, predictor: Predictor, source: Volume) -> tuple[tuple[Finding, ...], KeyImage]:
     is_display = predictor.package.manifest.input.quantity == "display"
-    prediction, prepared = predict(predictor, to_display(source) if is_display else source)
+    asked = predict(predictor, to_display(source) if is_display else source)
+    prediction = asked.prediction
     regions: dict[str, Region] = {}
     measured: dict[str, tuple[Measurement, ...]] = {}
     image = _key_image(source, shown_slice(prediction))
     for name in present_classes(prediction):
         index = [entry.name for entry in prediction.classes].index(name)
-        image, region = _mapped(predictor, prediction, prepared, source, index)
+        image, region = _mapped(predictor, asked, source, index)
         if region is not None:
             regions[name] = region
             measured[name] = measure_region(region, source.geometry)
     return decide(prediction, regions, task.site, None, measured), image
 
 
-def _mapped(
-    predictor: Predictor, prediction: Prediction, prepared: Volume, source: Volume, class_index: int
-) -> tuple[KeyImage, Region | None]:
+def _mapped(predictor: Predictor, asked: Asked, source: Volume, class_index: int) -> tuple[KeyImage, Region | None]:
     """Return the slice that speaks loudest for a class with its map, and the outline of the map."""
-    slice_index = class_scores(prediction)[class_index].slice_index
+    slice_index = class_scores(asked.prediction)[class_index].slice_index
     if predictor.package.manifest.explanation.method == "none":
         return _key_image(source, slice_index), None
-    on_model = attribute(predictor, prepared, slice_index, class_index)
-    heat = heat_on_source(on_model, prepared, prediction.trace, slice_index).array[0]
+    prepared = asked.prepared[slice_index]
+    on_model = attribute(predictor, prepared, 0, class_index)
+    heat = heat_on_source(on_model, prepared, asked.slices[slice_index].trace).array[0]
     image = _key_image(source, slice_index)
     polygons = outline(heat, OUTLINE_LEVEL)
     shown = KeyImage(image.pixels, heat, image.sop_instance_uid, image.frame_number, image.pixel_aspect_ratio)

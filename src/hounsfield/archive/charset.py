@@ -41,7 +41,7 @@ def _codecs(character_set: bytes) -> list[str | None]:
 def _term(term: str) -> str:
     """Bring the spellings found in files into one: ``ISO 2022 IR 100``, ``ISO-IR 100``, ``ISO_IR_100``."""
     text = term.strip("\0 ").upper().replace("ISO 2022 IR", "ISO_IR").replace("ISO-IR", "ISO_IR")
-    return re.sub(r"^ISO_?IR[ _]?", "ISO_IR ", text)
+    return re.sub(r"^ISO[ _]?IR[ _]?", "ISO_IR ", text)
 
 
 def decode_text(raw: bytes, character_set: bytes) -> str:

@@ -118,7 +118,7 @@ class Gatherer:
             self._issues.append(QualityIssue("Q102", Severity.REJECT, facts, uid))
         if self._duplicates.get(uid):
             self._issues.append(QualityIssue("Q103", Severity.NOTE, {"files": self._duplicates[uid]}, uid))
-        modalities = sorted({member.header.modality for member in members if member.header})
+        modalities = sorted({member.header.modality for member in members if member.header and member.header.modality})
         if len(modalities) > 1:
             self._issues.append(QualityIssue("Q120", Severity.WARN, {"found": ", ".join(modalities)}, uid))
         decoded = sum(declared_bytes(member.header) for member in members if member.header)
@@ -193,9 +193,9 @@ def _series(members: Sequence[_Member]) -> Series:
         study_instance_uid=identity.study_instance_uid,
         modality=_first(header.modality for header in headers),
         instances=tuple(member.instance for member in members),
-        body_part_examined=_first(header.body_part_examined for header in headers),
-        laterality=_first(header.laterality for header in headers),
-        view_position=_first(header.view_position for header in headers),
+        body_part_examined=_common(header.body_part_examined for header in headers),
+        laterality=_common(header.laterality for header in headers),
+        view_position=_common(header.view_position for header in headers),
         series_number=next((number for number in numbers if number is not None), None),
         manufacturer=_first(header.manufacturer for header in headers),
         image_type=next((header.image_type for header in headers if header.image_type), ()),
@@ -204,6 +204,12 @@ def _series(members: Sequence[_Member]) -> Series:
 
 def _first(values: Iterable[str]) -> str:
     return next((value for value in values if value), "")
+
+
+def _common(values: Iterable[str]) -> str:
+    """Return the one value that is given, empty where values differ: views of a mammography share a series."""
+    given = {value for value in values if value}
+    return given.pop() if len(given) == 1 else ""
 
 
 def _instance_order(member: _Member) -> tuple[bool, int, str]:

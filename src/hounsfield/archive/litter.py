@@ -44,4 +44,4 @@ def is_litter(name: str) -> bool:
     if "__macosx" in parts or any(part.startswith(".") for part in parts):
         return True
     last = PurePosixPath(parts[-1])
-    return last.name in _NAMES or last.stem in _NAMES or last.suffix in _SUFFIXES
+    return last.name in _NAMES or last.suffix in _SUFFIXES

@@ -17,7 +17,6 @@ from hounsfield.archive.tokens import (
     ITEM,
     ITEM_DELIMITER,
     KNOWN_VRS,
-    PIXEL_DATA,
     PIXEL_DATA_TAGS,
     SEQUENCE_DELIMITER,
     UNDEFINED_LENGTH,
@@ -34,6 +33,7 @@ MAX_VALUE_BYTES = 64 * 1024
 """Longest value that is read for a fact; longer ones are cut."""
 
 TOP_LEVEL = 0
+_STRUCTURE_CODES = frozenset({"E111", "E114", "E115"})
 _TRAILING_PADDING = 0xFFFCFFFC
 
 
@@ -67,6 +67,8 @@ class Walker:
     elements: int = 0
     oddities: set[str] = field(default_factory=set)
     is_followed_by_zeros: bool = True
+    _tail: int | None = None
+    _tail_oddities: set[str] = field(default_factory=set)
     _seen: set[int] = field(default_factory=set)
     _levels: list[_Level] = field(default_factory=list)
 
@@ -81,16 +83,18 @@ class Walker:
         self._levels = [_Level(TOP_LEVEL, size, False, False, self.encoding)]
         position = start
         while self._levels:
-            level = self._levels[-1]
-            if position >= level.end:
-                position = self._leave(level, position)
-            elif level.holds_items:
-                position = self._item(level, position)
-            else:
-                position = self._element(level, position)
+            try:
+                position = self._step(position)
+            except Refused as error:
+                if self._tail is None or error.code not in _STRUCTURE_CODES:
+                    raise
+                self._levels.clear()
             self.elements += 1
             if self.elements > self.limits.max_elements:
                 raise Refused("E113", limit=self.limits.max_elements)
+        if self._tail is not None:
+            self.oddities = self._tail_oddities
+            position = self._trail(self._tail)
         return Scan(
             self.encoding,
             self.values,
@@ -103,6 +107,14 @@ class Walker:
             tuple(sorted(self.oddities)),
             frozenset(self._seen),
         )
+
+    def _step(self, position: int) -> int:
+        level = self._levels[-1]
+        if position >= level.end:
+            return self._leave(level, position)
+        if level.holds_items:
+            return self._item(level, position)
+        return self._element(level, position)
 
     def _leave(self, level: _Level, position: int) -> int:
         """Close a container whose end is reached."""
@@ -121,6 +133,8 @@ class Walker:
     def _element(self, level: _Level, position: int) -> int:
         raw = self.window.at(position, min(HEADER_BYTES, level.end - position))
         token = read_token(raw, level.encoding)
+        if self.pixels and level.tag == TOP_LEVEL and self._tail is None and not _is_after_pixels(level, token):
+            self._tail, self._tail_oddities = position, set(self.oddities)
         if token is None:
             return self._no_element(level, position, "")
         if token.tag >> 16 == 0xFFFE:
@@ -264,8 +278,6 @@ class Walker:
         """Judge an element that is longer than what is left for it."""
         if self._is_in_guess():
             return self._abandon_guess()
-        if len(self._levels) == 1 and self.pixels and not _is_after_pixels(level, token):
-            return self._trail(position)
         if level.end < self.window.size or token.length == UNDEFINED_LENGTH:
             raise Refused("E115", tag=tag_text(token.tag), offset=position, declared=token.length)
         if level.encoding.is_explicit and not token.vr and token.tag != ITEM and token.tag not in PIXEL_DATA_TAGS:
@@ -279,7 +291,7 @@ class Walker:
         """Judge bytes where an element should be: padding at the end is passed over."""
         if self._is_in_guess():
             return self._abandon_guess()
-        if len(self._levels) == 1 and (self.pixels or self._is_padding(position)):
+        if len(self._levels) == 1 and self._is_padding(position):
             return self._trail(position)
         if found:
             raise Refused("E114", offset=position, found=found)
@@ -300,8 +312,8 @@ class Walker:
         return position
 
 
-def _is_after_pixels(level: _Level, token: Token) -> bool:
-    """Tell an element that follows pixel data from foreign bytes: it is (FFFC,FFFC), or a higher tag with a VR."""
-    if token.tag == _TRAILING_PADDING:
-        return True
-    return level.encoding.is_explicit and token.vr in KNOWN_VRS and token.tag > PIXEL_DATA
+def _is_after_pixels(level: _Level, token: Token | None) -> bool:
+    """Tell an element that follows pixel data from foreign bytes: it is (FFFC,FFFC), or has a VR."""
+    if token is None:
+        return False
+    return token.tag == _TRAILING_PADDING or (level.encoding.is_explicit and token.vr in KNOWN_VRS)

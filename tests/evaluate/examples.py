@@ -18,7 +18,7 @@ GAIN = 8.0
 
 
 def network(class_count: int) -> bytes:
-    """Return a network whose logit of class k is ``GAIN`` times the mean of band k of rows; of two classes 0 is flat."""
+    """Return a network whose logit of class k is ``GAIN`` times the mean of band k of rows; of two classes 0 is 0."""
     weights = np.zeros((SIDE * SIDE, class_count), dtype=np.float32)
     bias = np.zeros(class_count, dtype=np.float32)
     if class_count == 2:

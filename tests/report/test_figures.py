@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hounsfield.metrics.calibration import reliability
 from hounsfield.metrics.discrimination import auroc, average_precision, precision_recall_curve, roc_curve
-from hounsfield.metrics.operating import sweep_thresholds
 from hounsfield.report.figures import (
     COLOURS,
     NamedCurve,
+    ReliabilityPoint,
     draw_confusion,
     draw_learning_curves,
     draw_precision_recall,
@@ -23,6 +22,12 @@ from hounsfield.report.figures import (
     draw_scores,
     draw_sweep,
 )
+
+POINTS = [ReliabilityPoint(0.1, 0.05, 0.01, 0.2), ReliabilityPoint(0.6, 0.7, 0.5, 0.85)]
+
+
+def named(curve, area):
+    return NamedCurve("pneumonia", curve.x, curve.y, area)
 
 
 def sample():
@@ -33,17 +38,15 @@ def sample():
 
 def drawings():
     is_positive, scores = sample()
-    roc = NamedCurve("pneumonia", roc_curve(is_positive, scores), auroc(is_positive, scores))
-    recall = NamedCurve(
-        "pneumonia", precision_recall_curve(is_positive, scores), average_precision(is_positive, scores)
-    )
+    roc = named(roc_curve(is_positive, scores), auroc(is_positive, scores))
+    recall = named(precision_recall_curve(is_positive, scores), average_precision(is_positive, scores))
     return {
         "roc": lambda: draw_roc([roc], (0.9, 0.8)),
         "recall": lambda: draw_precision_recall([recall], 0.5),
-        "reliability": lambda: draw_reliability(reliability(is_positive, scores), scores),
+        "reliability": lambda: draw_reliability(POINTS, scores),
         "confusion": lambda: draw_confusion(np.array([[50, 4], [6, 60]]), ["normal", "pneumonia"]),
         "scores": lambda: draw_scores({"normal": scores[~is_positive], "ill": scores[is_positive]}, 0.4),
-        "sweep": lambda: draw_sweep(sweep_thresholds(is_positive, scores), 0.4),
+        "sweep": lambda: draw_sweep(np.linspace(0, 1, 5), {"sensitivity": np.linspace(1, 0, 5)}, 0.4),
         "learning": lambda: draw_learning_curves({"training": [1, 0.5, 0.4], "tuning": [1, 0.6, 0.7]}, "Loss (nat)", 2),
     }
 

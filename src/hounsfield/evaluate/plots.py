@@ -1,15 +1,18 @@
 """The figures of one evaluation, by the name of their file."""
 
 import numpy as np
+import numpy.typing as npt
 
 from hounsfield.evaluate.result import Evaluation
 from hounsfield.evaluate.scoring import Scored
 from hounsfield.metrics.calibration import reliability
 from hounsfield.metrics.discrimination import auroc, average_precision, precision_recall_curve, roc_curve
+from hounsfield.metrics.intervals import wilson
 from hounsfield.metrics.operating import sweep_thresholds
 from hounsfield.report.figures import (
     Drawing,
     NamedCurve,
+    ReliabilityPoint,
     draw_confusion,
     draw_precision_recall,
     draw_reliability,
@@ -28,16 +31,16 @@ def draw_all(evaluation: Evaluation) -> dict[str, Drawing]:
     positive, scores = scored.is_positive, scored.scores
     point = (evaluation.measures["sensitivity"].value, evaluation.measures["specificity"].value)
     name = names[scored.positive]
-    roc = NamedCurve(name, roc_curve(positive, scores), evaluation.measures["auroc"].value)
-    recall = NamedCurve(name, precision_recall_curve(positive, scores), evaluation.measures["average_precision"].value)
+    roc = _named(name, roc_curve(positive, scores), evaluation.measures["auroc"].value)
+    recall = _named(name, precision_recall_curve(positive, scores), evaluation.measures["average_precision"].value)
     spread = {label: scores[scored.labels == index] for index, label in enumerate(names)}
     return {
         "roc": draw_roc([roc], point),
         "precision-recall": draw_precision_recall([recall], float(positive.mean())),
         "confusion": confusion,
-        "reliability": draw_reliability(reliability(positive, scores), scores, f"probability of {name}"),
+        "reliability": draw_reliability(_points(positive, scores), scores, f"probability of {name}"),
         "scores": draw_scores(spread, scored.threshold, f"Probability of {name}"),
-        "thresholds": draw_sweep(sweep_thresholds(positive, scores), scored.threshold),
+        "thresholds": _sweep(scored),
     }
 
 
@@ -46,9 +49,9 @@ def _curves(scored: Scored, names: tuple[str, ...]) -> dict[str, Drawing]:
     for index, name in enumerate(names):
         is_class, scores = scored.labels == index, scored.probabilities[:, index]
         if is_class.any() and not is_class.all():
-            roc.append(NamedCurve(name, roc_curve(is_class, scores), auroc(is_class, scores)))
+            roc.append(_named(name, roc_curve(is_class, scores), auroc(is_class, scores)))
             area = average_precision(is_class, scores)
-            recall.append(NamedCurve(name, precision_recall_curve(is_class, scores), area))
+            recall.append(_named(name, precision_recall_curve(is_class, scores), area))
     return {"roc": draw_roc(roc), "precision-recall": draw_precision_recall(recall)}
 
 
@@ -57,8 +60,30 @@ def _confidence(scored: Scored) -> dict[str, Drawing]:
     confidence = np.asarray(scored.probabilities.max(axis=1))
     spread = {"right": confidence[is_right], "wrong": confidence[~is_right]}
     return {
-        "reliability": draw_reliability(
-            reliability(is_right, confidence), confidence, "probability of the called class"
-        ),
+        "reliability": draw_reliability(_points(is_right, confidence), confidence, "probability of the called class"),
         "scores": draw_scores(spread, None, "Probability of the called class"),
     }
+
+
+def _named(name: str, curve: Curve, area: float) -> NamedCurve:
+    return NamedCurve(name, curve.x, curve.y, area)
+
+
+def _sweep(scored: Scored) -> Drawing:
+    sweep = sweep_thresholds(scored.is_positive, scored.scores)
+    worth = {
+        "sensitivity": sweep.sensitivity,
+        "specificity": sweep.specificity,
+        "F1": sweep.f1,
+        "share of cases called": sweep.called_fraction,
+    }
+    return draw_sweep(sweep.thresholds, worth, scored.threshold)
+
+
+def _points(is_positive: npt.NDArray[np.bool_], probabilities: npt.NDArray[np.float64]) -> list[ReliabilityPoint]:
+    bins = reliability(is_positive, probabilities)
+    points = []
+    for predicted, observed, count in zip(bins.predicted, bins.observed, bins.counts, strict=True):
+        interval = wilson(float(observed * count), float(count))
+        points.append(ReliabilityPoint(float(predicted), float(observed), interval.low, interval.high))
+    return points

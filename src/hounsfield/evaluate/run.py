@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import hounsfield
+from hounsfield import __version__
 from hounsfield.cases.guard import judge
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
@@ -169,7 +169,7 @@ def _build(
         refused=tuple((table.cases[refusal.index].identifier, refusal.reason) for refusal in outputs.refused),
         issues=issues,
         provenance={
-            "software_version": hounsfield.__version__,
+            "software_version": __version__,
             "runtime": runtime_description(),
             "resamples": options.resamples,
             "seed": options.seed,

@@ -18,12 +18,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hounsfield.metrics.calibration import Reliability
-from hounsfield.metrics.confusion import row_percent
-from hounsfield.metrics.discrimination import Curve
-from hounsfield.metrics.intervals import wilson
-from hounsfield.metrics.operating import Sweep
-
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8a7a00")
 _DASHES = ("-", "--", "-.", ":")
 _STYLE: Any = {
@@ -44,6 +38,16 @@ _LOCK = threading.Lock()
 """Matplotlib's settings belong to the process; they are changed for the length of one drawing, by one thread."""
 
 Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class ReliabilityPoint:
+    """A bin of a reliability diagram: mean predicted probability, observed share and the ends of its interval."""
+
+    predicted: float
+    observed: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,11 @@ class Drawing:
 
 @dataclass(frozen=True)
 class NamedCurve:
-    """A curve with the name and area that its legend gives."""
+    """A curve x (k,), y (k,) with the name and area that its legend gives."""
 
     name: str
-    curve: Curve
+    x: Floats
+    y: Floats
     area: float
 
 
@@ -81,7 +86,7 @@ def draw_roc(curves: Sequence[NamedCurve], point: tuple[float, float] | None = N
     axes = _axes("1 − specificity (false-positive fraction)", "Sensitivity (true-positive fraction)")
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, label="chance (0.500)")
     for index, named in enumerate(curves):
-        axes.plot(named.curve.x, named.curve.y, label=_legend(named, index, "AUROC"), **_line(index))
+        axes.plot(named.x, named.y, label=_legend(named, index, "AUROC"), **_line(index))
     if point is not None:
         axes.plot([1 - point[1]], [point[0]], "o", color="#000000", markersize=6, label="operating point")
     _unit_square(axes)
@@ -94,7 +99,7 @@ def draw_precision_recall(curves: Sequence[NamedCurve], prevalence: float | None
     axes = _axes("Sensitivity (recall)", "Positive predictive value (precision)")
     for index, named in enumerate(curves):
         label = _legend(named, index, "average precision")
-        axes.plot(named.curve.x, named.curve.y, drawstyle="steps-pre", label=label, **_line(index))
+        axes.plot(named.x, named.y, drawstyle="steps-pre", label=label, **_line(index))
     if prevalence is not None:
         axes.axhline(prevalence, color="#999999", linewidth=0.8, label=f"chance ({prevalence:.3f})")
     _unit_square(axes)
@@ -102,18 +107,21 @@ def draw_precision_recall(curves: Sequence[NamedCurve], prevalence: float | None
     return _finish(axes)
 
 
-def draw_reliability(points: Reliability, probabilities: Floats, quantity: str = "probability") -> Drawing:
-    """Draw observed fractions against predicted ones with Wilson 95 % bars, and how the predictions are spread."""
+def draw_reliability(
+    points: Sequence[ReliabilityPoint], probabilities: Floats, quantity: str = "probability"
+) -> Drawing:
+    """Draw observed shares against predicted ones with their 95 % intervals, and how the predictions are spread."""
     with _LOCK, mpl.rc_context(_STYLE):
         figure = _figure(4.6, 4.9)
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, label="perfect")
-    bars = [wilson(share * count, count) for share, count in zip(points.observed, points.counts, strict=True)]
-    errors = np.array([[max(0.0, bar.value - bar.low), max(0.0, bar.high - bar.value)] for bar in bars]).T
-    axes.errorbar(
-        points.predicted, points.observed, yerr=errors, fmt="o-", color=COLOURS[0], markersize=4, linewidth=1.2,
-        capsize=2, label="bins of equal size, 95 % interval",
-    )  # fmt: skip
+    errors = [
+        [max(0.0, point.observed - point.low) for point in points],
+        [max(0.0, point.high - point.observed) for point in points],
+    ]
+    predicted, observed = [point.predicted for point in points], [point.observed for point in points]
+    style: dict[str, Any] = {"fmt": "o-", "color": COLOURS[0], "markersize": 4, "linewidth": 1.2, "capsize": 2}
+    axes.errorbar(predicted, observed, yerr=errors, label="bins of equal size, 95 % interval", **style)
     axes.set_ylabel("Observed fraction")
     axes.legend(loc="upper left", fontsize=8)
     _unit_square(axes)
@@ -126,7 +134,7 @@ def draw_reliability(points: Reliability, probabilities: Floats, quantity: str =
 def draw_confusion(matrix: npt.NDArray[np.int64], class_names: Sequence[str]) -> Drawing:
     """Draw a confusion matrix: each cell with its count and its percentage of the reference class."""
     names = [_latin(name, index) for index, name in enumerate(class_names)]
-    percent = np.nan_to_num(row_percent(matrix))
+    percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = max(3.8, 0.95 * len(names) + 1.8)
     with _LOCK, mpl.rc_context({**_STYLE, "axes.grid": False}):
         figure = _figure(side + 0.6, side)
@@ -170,15 +178,17 @@ def draw_scores(scores: Mapping[str, Floats], threshold: float | None = None, qu
     return _finish(axes)
 
 
-def draw_sweep(sweep: Sweep, threshold: float | None = None) -> Drawing:
-    """Draw what each threshold would be worth."""
+def draw_sweep(thresholds: Floats, worth: Mapping[str, Floats], threshold: float | None = None) -> Drawing:
+    """Draw what each threshold (k,) would be worth, and the one in use.
+
+    Args:
+        thresholds: (k,) from 0 to 1.
+        worth: fractions (k,) by name, such as sensitivity.
+        threshold: the one in use.
+    """
     axes = _axes("Threshold on the score", "Fraction")
-    rows = {
-        "sensitivity": sweep.sensitivity, "specificity": sweep.specificity, "F1": sweep.f1,
-        "share of cases called": sweep.called_fraction,
-    }  # fmt: skip
-    for index, (name, values) in enumerate(rows.items()):
-        axes.plot(sweep.thresholds, values, label=name, **_line(index))
+    for index, (name, values) in enumerate(worth.items()):
+        axes.plot(thresholds, values, label=name, **_line(index))
     if threshold is not None:
         axes.axvline(threshold, color="#000000", linewidth=1, label=f"threshold in use {threshold:.3f}")
     _unit_square(axes)

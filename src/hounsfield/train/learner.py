@@ -72,10 +72,11 @@ class Learner:
         """Take up the state that ``tensors`` returned."""
         self.network.load_state_dict(_under(tensors, "network/"))
         self.averaged.load_state_dict(_under(tensors, "average/"))
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under(tensors, "optimiser/").items():
             index, key = name.split("/", 1)
-            moments.setdefault(int(index), {})[key] = tensor
+            moments.setdefault(int(index), {})[key] = _laid_out(tensor, weights[int(index)])
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         self.step_count = int(tensors["step"])
 
@@ -99,6 +100,13 @@ def _optimiser(network: nn.Module, learning: Learning) -> torch.optim.Optimizer:
     if learning.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=learning.learning_rate, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(groups, lr=learning.learning_rate, fused=True)
+
+
+def _laid_out(moment: Tensor, weight: Tensor) -> Tensor:
+    """Return a moment in the memory order of its weight: the fused optimiser walks both by address."""
+    if moment.shape != weight.shape:
+        return moment
+    return torch.empty_like(weight, requires_grad=False).copy_(moment)
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

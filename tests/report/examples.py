@@ -25,7 +25,10 @@ POINT = OperatingPoint(
     0.42, Interval(0.972, 0.951, 0.986), Interval(0.903, 0.871, 0.929), "PneumoniaMNIST tuning part (children)"
 )
 LIMITS = (
-    ("It learned from films of children aged 1 to 5; adults were not among them.", "训练数据为 1 至 5 岁儿童胸片，不含成人。"),
+    (
+        "It learned from films of children aged 1 to 5; adults were not among them.",
+        "训练数据为 1 至 5 岁儿童胸片，不含成人。",
+    ),
     ("It knows no disease but pneumonia.", "除肺炎外，它不了解任何疾病。"),
 )
 
@@ -75,7 +78,6 @@ def series_of(*paths: Path) -> Series:
                 path=path,
                 media_type="application/dicom",
                 sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-                number_of_frames=int(header.get("NumberOfFrames") or 1),
             )
         )
     return Series(
@@ -108,7 +110,9 @@ def report_on(series: Series, image: KeyImage | None = None, **changes) -> Repor
     """Return a complete report: pneumonia present, outlined on the key image."""
     image = image or key_image(series)
     report = Report(
-        study=Study(series.study_instance_uid, (series,), patient_age_years=4.0, patient_sex="F", study_date="20260228"),
+        study=Study(
+            series.study_instance_uid, (series,), patient_age_years=4.0, patient_sex="F", study_date="20260228"
+        ),
         series=series,
         task="chest-xray",
         status=Status.COMPLETE,

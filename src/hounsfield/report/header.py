@@ -149,7 +149,8 @@ def _cleaned(raw: Dataset, instance: InstanceRef, series: Series) -> Dataset:
         optional = _valid(raw, keyword)
         if optional is not None:
             setattr(clean, keyword, optional)
-    clean.NumberOfFrames = max(int(raw.get("NumberOfFrames") or 1), 1)
+    frames = str(raw.get("NumberOfFrames") or 1)
+    clean.NumberOfFrames = int(frames) if frames.isdigit() and int(frames) > 0 else 1
     return clean
 
 

@@ -1,5 +1,6 @@
 """DICOM structured report: the findings as TID 1500 in a Comprehensive 3D SR, filed in the study of the images."""
 
+import copy
 from pathlib import Path
 
 import highdicom as hd
@@ -84,8 +85,7 @@ def structured_dataset(report: Report) -> Dataset:
 
 
 def _dataset(report: Report, headers: SourceHeaders) -> Dataset:
-    subject = Dataset()
-    subject.update(headers.subject)
+    subject = copy.deepcopy(headers.subject)
     # highdicom takes a name without '^' for a fault; the real one is set by _Document.
     subject.PatientName = None
     subject.ReferringPhysicianName = None

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from hounsfield.evaluate.result import Evaluation
 from hounsfield.evaluate.scoring import Scored
 from hounsfield.metrics.calibration import reliability
-from hounsfield.metrics.discrimination import auroc, average_precision, precision_recall_curve, roc_curve
+from hounsfield.metrics.discrimination import Curve, auroc, average_precision, precision_recall_curve, roc_curve
 from hounsfield.metrics.intervals import wilson
 from hounsfield.metrics.operating import sweep_thresholds
 from hounsfield.report.figures import (

@@ -1,6 +1,6 @@
 """The planner: from options, recipe and fingerprint to a plan, each choice with its reason."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -92,6 +92,9 @@ def _network(
     facts = network_facts(name)
     own = min(max(defaults.side, facts.usual_side if name != defaults.network else 0), facts.largest_side)
     side = _first(options.size, asked.pop("size", None), own)
+    strange = set(asked) - {field.name for field in fields(NetworkSettings)} | {"class_count"} & set(asked)
+    if strange:
+        raise SettingsError("E830", found=f"network.{min(strange)}")
     values: dict[str, Any] = {"class_count": len(class_names), "rows": side, "columns": side, "standardise": True}
     if name == "small-residual" and side > MIDDLE_SIDE:
         values |= {"widths": (32, 64, 128, 160), "depths": (1, 1, 1, 1), "strides": (2, 2, 2, 1), "dropout": 0.3}

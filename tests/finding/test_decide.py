@@ -73,7 +73,7 @@ def test_of_classes_that_exclude_each_other_the_highest_that_passes_is_present()
         "meningioma": Presence.ABSENT,
         "pituitary": Presence.ABSENT,
     }
-    assert [finding.presence for finding in findings][0] is Presence.PRESENT
+    assert findings[0].presence is Presence.PRESENT
 
 
 def test_the_highest_class_is_absent_when_it_misses_its_threshold():

@@ -4,7 +4,6 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from tests.report.examples import MODEL, pneumonia, refused_report, report_on, series_of, write_source
 
 from hounsfield.core.codes import local_concept
 from hounsfield.core.report import Report
@@ -12,6 +11,7 @@ from hounsfield.errors import Refused, ReportError
 from hounsfield.report.bundle import Bundle
 from hounsfield.report.files import FileKind, WrittenFile
 from hounsfield.report.json import render_json, studies_document, study_entry, write_json
+from tests.report.examples import MODEL, pneumonia, refused_report, report_on, series_of, write_source
 
 
 @pytest.fixture

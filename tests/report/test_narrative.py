@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from tests.report.examples import POINT, pneumonia, refused_report, report_on, series_of, square, write_source
 
 from hounsfield.core.codes import concept
 from hounsfield.core.finding import Laterality, Measurement, Presence, Region
@@ -14,6 +13,7 @@ from hounsfield.core.quantities import SQUARE_MILLIMETRE
 from hounsfield.core.report import Status
 from hounsfield.messages import LANGUAGES
 from hounsfield.report import narrative
+from tests.report.examples import POINT, pneumonia, refused_report, report_on, series_of, square, write_source
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 WELL = re.compile(r"\bnormal\b|\bhealthy\b|no abnormalit|\bclear\b|正常|健康|未见异常", re.IGNORECASE)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from tests.report.examples import key_image, pneumonia, report_on, series_of, square, write_source
 
 from hounsfield.core.codes import concept, local_concept
 from hounsfield.core.finding import Presence, Region
@@ -18,6 +17,7 @@ from hounsfield.report.colours import YELLOW, heat_overlay
 from hounsfield.report.drawing import LARGEST_SIDE, SMALLEST_SIDE, draw
 from hounsfield.report.files import FileKind
 from hounsfield.report.presentation import write_presentation
+from tests.report.examples import key_image, pneumonia, report_on, series_of, square, write_source
 
 INSTALLED = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -146,7 +146,7 @@ def test_an_outline_in_source_pixels_fits_a_shrunken_key_image(report):
     region = Region(uid, 1, (square(256, 256, 512, 512),))
     picture = draw(replace(report, findings=(pneumonia(region=region),)), image, 512, 512)
     part = yellow(picture)[80 : 80 + SMALLEST_SIDE]
-    rows, columns = np.nonzero(part)
+    _, columns = np.nonzero(part)
     assert columns.min() == pytest.approx(SMALLEST_SIDE / 2, abs=4)
     assert columns.max() >= SMALLEST_SIDE - 4
 

@@ -11,6 +11,14 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.sr.codedict import codes
+
+from hounsfield.core.codes import CodedConcept, concept, local_concept
+from hounsfield.core.finding import Laterality, Presence, Region
+from hounsfield.core.report import Report
+from hounsfield.errors import Unencodable
+from hounsfield.report.document import device_uid, series_description
+from hounsfield.report.structured import FILE_NAME, write_structured
+from hounsfield.report.structured_content import LONGEST_OUTLINE
 from tests.report.examples import (
     MODEL,
     key_image,
@@ -22,14 +30,6 @@ from tests.report.examples import (
     square_region,
     write_source,
 )
-
-from hounsfield.core.codes import CodedConcept, concept, local_concept
-from hounsfield.core.finding import Laterality, Presence, Region
-from hounsfield.core.report import Report
-from hounsfield.errors import Unencodable
-from hounsfield.report.document import device_uid, series_description
-from hounsfield.report.structured import FILE_NAME, write_structured
-from hounsfield.report.structured_content import LONGEST_OUTLINE
 
 INSTALLED = Path(pydicom.__file__).parent / "data" / "test_files"
 INSTALLED_SOURCES = (

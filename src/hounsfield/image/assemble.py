@@ -118,7 +118,8 @@ def _build_all(
     failed: list[ImageError] = []
     for stack in stacks:
         try:
-            volume, found = _build(stack, started, uid, limits)
+            with refusing("E300", uid):
+                volume, found = _build(stack, started, uid, limits)
         except ImageError as error:
             failed.append(error)
             continue

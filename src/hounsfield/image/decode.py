@@ -1,6 +1,7 @@
 """Stored values of one object, frame by frame; each codec says what it decodes and whether it can here."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Protocol
 
 import imagecodecs
@@ -16,6 +17,7 @@ from pydicom.uid import (
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
+    RLELossless,
 )
 
 from hounsfield.errors import Undecodable
@@ -63,6 +65,23 @@ class ImagecodecsJpeg:
             yield convert_color_space(frame, layout.photometric, "RGB") if _is_ybr(layout) else frame
 
 
+class ImagecodecsRle:
+    """RLE by the PackBits decoder of imagecodecs: pylibjpeg's panics, past any ``except Exception``, on broken data."""
+
+    name = "imagecodecs"
+
+    def can_decode(self, layout: PixelLayout) -> bool:
+        """Take RLE of whole bytes; bit-packed frames are left to pydicom."""
+        is_rle = layout.transfer_syntax_uid == RLELossless and layout.bits_allocated >= 8
+        return is_rle and bool(imagecodecs.PACKBITS.available)
+
+    def decode(self, dataset: Dataset, layout: PixelLayout) -> Iterator[Samples]:
+        """Yield each frame, its byte planes put together (PS3.5 annex G)."""
+        for encoded in encoded_frames(dataset, layout):
+            frame = _signed(_read_rle(encoded, layout), layout)
+            yield convert_color_space(frame, layout.photometric, "RGB") if _is_ybr(layout) else frame
+
+
 class Pydicom:
     """Native, RLE, JPEG 2000, HTJ2K, JPEG-LS and 8-bit JPEG by pydicom and its plugins."""
 
@@ -82,7 +101,7 @@ class Pydicom:
             yield frame
 
 
-CODECS: tuple[Codec, ...] = (ImagecodecsJpeg(), Pydicom())
+CODECS: tuple[Codec, ...] = (ImagecodecsRle(), ImagecodecsJpeg(), Pydicom())
 
 
 def decode_frames(dataset: Dataset, layout: PixelLayout, uid: str) -> Iterator[Samples]:
@@ -97,7 +116,8 @@ def decode_frames(dataset: Dataset, layout: PixelLayout, uid: str) -> Iterator[S
     codec = next((codec for codec in CODECS if codec.can_decode(layout)), None)
     if codec is None:
         raise Undecodable("E304", uid=uid, found=UID(layout.transfer_syntax_uid).name)
-    _require_pixels(dataset, layout, uid)
+    with refusing("E300", uid):
+        _require_pixels(dataset, layout, uid)
     expected, count = (layout.rows, layout.columns), 0
     with refusing("E308", uid, codec=codec.name):
         for frame in codec.decode(dataset, layout):
@@ -142,15 +162,36 @@ def _require_same_sizes(dataset: Dataset, layout: PixelLayout, uid: str) -> None
                 raise Undecodable("E313", uid=uid, found=found, expected=expected)
 
 
+def _read_rle(encoded: bytes, layout: PixelLayout) -> Samples:
+    """Return unsigned samples of one RLE frame: a header of 16 numbers, then a segment for every byte plane.
+
+    Raises:
+        ValueError: the segments are not those of the layout, or too short.
+    """
+    width, size = layout.dtype.itemsize, layout.rows * layout.columns
+    header = np.frombuffer(encoded[:64], dtype="<u4")
+    count = int(header[0])
+    bounds = [*(int(offset) for offset in header[1 : 1 + count]), len(encoded)]
+    if count != width * layout.samples or bounds != sorted(bounds):
+        raise ValueError("segments")
+    planes = np.empty((layout.samples, size, width), dtype=np.uint8)
+    for segment, (start, end) in enumerate(pairwise(bounds)):
+        plane = np.frombuffer(imagecodecs.packbits_decode(encoded[start:end], out=2 * size + 128), dtype=np.uint8)
+        # The most significant byte comes first; a padding byte may follow the last one.
+        planes[segment // width, :, width - 1 - segment % width] = plane[:size]
+    samples: Samples = planes.view(f"<u{width}").reshape(layout.samples, layout.rows, layout.columns)
+    return samples[0] if layout.samples == 1 else np.moveaxis(samples, 0, -1)
+
+
 def _is_ybr(layout: PixelLayout) -> bool:
     return layout.samples == 3 and layout.photometric.startswith("YBR_FULL")
 
 
 def _signed(frame: Samples, layout: PixelLayout) -> Samples:
-    """Read unsigned codec output as two's complement of Bits Stored where the header says so."""
-    if not layout.is_signed:
-        return frame
+    """Keep the stored bits of codec output, as two's complement where the header says so."""
     shift = 8 * layout.dtype.itemsize - layout.bits_stored
+    if not layout.is_signed:
+        return frame & ((1 << layout.bits_stored) - 1) if shift else frame
     return (frame << shift).view(layout.dtype) >> shift
 
 

@@ -46,7 +46,12 @@ def to_greyscale_pixels(volume: Volume, slice_index: int) -> npt.NDArray[np.uint
 
 
 def apply_window(values: Samples, window: Window) -> npt.NDArray[np.float32]:
-    """Map modality values through a window to 0..1 (PS3.3 C.11.2.1.2.1, C.11.2.1.3.1, C.11.2.1.3.2)."""
+    """Map modality values through a window to 0..1 (PS3.3 C.11.2.1.2.1, C.11.2.1.3.1, C.11.2.1.3.2).
+
+    Example:
+        >>> apply_window(np.array([-10, 0, 50, 100]), Window(50, 100, "LINEAR_EXACT")).tolist()
+        [0.0, 0.0, 0.5, 1.0]
+    """
     x = values.astype(np.float32)
     center, width = window.center, window.width
     if window.function == "SIGMOID":

@@ -8,7 +8,7 @@ from pydicom.uid import UID
 
 from hounsfield.core.study import InstanceRef
 from hounsfield.core.volume import Presentation
-from hounsfield.errors import UnsupportedModality
+from hounsfield.errors import Undecodable, UnsupportedModality
 from hounsfield.image.attributes import FrameAttributes
 from hounsfield.image.guard import refusing
 from hounsfield.image.layout import PixelLayout, read_layout
@@ -126,7 +126,11 @@ def _require_image(dataset: Dataset, uid: str) -> None:
     if sop_class == WHOLE_SLIDE:
         raise UnsupportedModality("E307", uid=uid)
     if "Rows" not in dataset or "Columns" not in dataset:
-        kind = UID(sop_class).name if sop_class else "an object without a SOP class"
+        if not sop_class:
+            raise Undecodable("E300", uid=uid, found="neither a SOP class nor an image")
+        kind = UID(sop_class).name
+        if kind.endswith("Image Storage"):
+            raise Undecodable("E301", uid=uid, found=f"{kind} without Rows and Columns", expected="an image")
         raise UnsupportedModality("E305", uid=uid, found=kind)
 
 

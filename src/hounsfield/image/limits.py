@@ -33,6 +33,12 @@ class PixelLimits:
 
         Raises:
             Undecodable: ``E309`` for a length below 1, ``E303`` above the limit.
+
+        Example:
+            >>> PixelLimits(max_pixel_bytes=1000).require_samples((20, 30), 2)
+            Traceback (most recent call last):
+            ...
+            hounsfield.errors.Undecodable: E303: The image would take 1200 bytes; the limit is 1000 bytes. Raise ...
         """
         total = int(sample_bytes)
         for length in shape:

@@ -81,8 +81,13 @@ def analyse(
         ReportError: the results cannot be written.
 
     Example:
-        >>> analysis = analyse(Path("study"), Path("out"))  # doctest: +SKIP
-        >>> [finding.presence for bundle in analysis.bundles for finding in bundle.report.findings]  # doctest: +SKIP
+        >>> from tempfile import mkdtemp
+        >>> from hounsfield.image.phantoms import write_ct
+        >>> folder = Path(mkdtemp())
+        >>> slices = write_ct(folder / "study")
+        >>> report = analyse(folder / "study", folder / "out").bundles[0].report
+        >>> report.status.value, [issue.code for issue in report.issues]
+        ('refused', ['E951'])
     """
     desk = Desk(options.model_folders, options.threads)
     if options.task is not None:

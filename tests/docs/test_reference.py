@@ -1,0 +1,61 @@
+"""The reference says what the program has: every verb, option, setting and code, and nothing it has not."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from hounsfield.messages import catalogue
+from hounsfield.settings import PREFIX, Settings
+from tests.docs.pages import REPOSITORY
+
+VERBS = (REPOSITORY / "docs" / "reference" / "verbs.md").read_text(encoding="utf-8")
+CODES = (REPOSITORY / "docs" / "reference" / "codes.md").read_text(encoding="utf-8")
+SHARED = {"--json", "--language", "--quiet", "--debug", "--help"}
+
+
+def helped(*words: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "hounsfield", *words, "--help"], capture_output=True, text=True, check=True
+    )
+    return run.stdout
+
+
+def verbs() -> list[str]:
+    _, _, commands = helped().partition("Commands:")
+    return re.findall(r"^  (\w+)", commands, re.MULTILINE)
+
+
+def section(verb: str) -> str:
+    found = re.search(rf"^## {verb}\n(.*?)(?=^## |\Z)", VERBS, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/reference/verbs.md has no section {verb}"
+    return found[1]
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_option_of_a_verb_is_described(verb):
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", helped(verb)))
+    described = set(re.findall(r"--[a-z][a-z-]+", section(verb)))
+    assert options - SHARED == described - SHARED
+
+
+def test_no_verb_is_described_that_is_not_there():
+    headings = set(re.findall(r"^## ([a-z]+)$", VERBS, re.MULTILINE))
+    assert headings == set(verbs())
+
+
+def test_every_setting_is_described():
+    for name in Settings.model_fields:
+        assert f"`{name}`" in VERBS
+        assert f"`{PREFIX}{name.upper()}`" in VERBS
+
+
+def test_every_code_is_listed_with_its_sentence():
+    listed = dict(re.findall(r"^\| ([EQ]\d{3}) \| (.*?) \|", CODES, re.MULTILINE))
+    known = {
+        code: languages["en"]["text"] for code, languages in catalogue().items() if re.fullmatch(r"[EQ]\d{3}", code)
+    }
+    assert listed == {code: text.replace("|", "\\|") for code, text in known.items()}, (
+        "run: python docs/reference/codes.py"
+    )

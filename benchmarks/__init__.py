@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside the named peer, interleaved in one run."""

@@ -1,0 +1,81 @@
+"""Run subjects interleaved (A B C A B C ...) and tell medians, ratios and memory; values hold in one run alone."""
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CLEAR_PEAK = Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One way to do the job.
+
+    Attributes:
+        name: who.
+        run: does the job once and returns a value that must agree among the subjects.
+    """
+
+    name: str
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one subject took: median wall time, median processor time, growth of memory in the first call."""
+
+    name: str
+    wall_ms: float
+    cpu_ms: float
+    peak_mb: float
+
+
+def measure(subjects: list[Subject], rounds: int) -> list[Row]:
+    """Run every subject once to warm up, then ``rounds`` times in turn."""
+    peaks = {subject.name: _peak_of(subject) for subject in subjects}
+    walls: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    cpus: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    for _ in range(rounds):
+        for subject in subjects:
+            wall, cpu = time.perf_counter(), time.process_time()
+            subject.run()
+            walls[subject.name].append(time.perf_counter() - wall)
+            cpus[subject.name].append(time.process_time() - cpu)
+    return [
+        Row(
+            subject.name,
+            statistics.median(walls[subject.name]) * 1000,
+            statistics.median(cpus[subject.name]) * 1000,
+            peaks[subject.name],
+        )
+        for subject in subjects
+    ]
+
+
+def show(title: str, rows: list[Row]) -> None:
+    """Print a table; the first row is ours, and ratios are against it."""
+    print(f"\n{title}")
+    print(f"  {'subject':<34} {'wall ms':>10} {'cpu ms':>10} {'peak +MB':>10} {'ours is':>10}")
+    for row in rows:
+        ratio = row.wall_ms / rows[0].wall_ms
+        print(f"  {row.name:<34} {row.wall_ms:>10.1f} {row.cpu_ms:>10.1f} {row.peak_mb:>10.0f} {ratio:>9.2f}x")
+
+
+def _peak_of(subject: Subject) -> float:
+    """Return the growth of resident memory in megabytes during one call."""
+    if not CLEAR_PEAK.exists():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        subject.run()
+        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    CLEAR_PEAK.write_text("5")
+    before = _status("VmRSS")
+    subject.run()
+    return max(_status("VmHWM") - before, 0) / 1024
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(key + ":")))

@@ -22,6 +22,7 @@ def evaluate(
 ) -> int:
     """Evaluate a model on labelled data: metrics with 95 % intervals, plots and a report."""
     from hounsfield.cases.layouts import read_cases
+    from hounsfield.evaluate.run import EvaluateOptions
     from hounsfield.evaluate.run import evaluate as run
     from hounsfield.model.registry import find_model
     from hounsfield.settings import read_settings
@@ -30,7 +31,7 @@ def evaluate(
     talk = Talk(as_json, settings.language, quiet)
     package = find_model(model, [settings.models_folder] if settings.models_folder else [])
     with talk.progress(talk.label("analysing")) as progress:
-        result = run(package, read_cases(data), output, progress=progress)
+        result = run(package, read_cases(data), output, EvaluateOptions(threads=settings.threads), progress)
     answer = result.as_json()
     talk.answer(answer, lambda: _lines(answer, talk, output))
     return 0

@@ -64,7 +64,7 @@ class ClassEntry(BaseModel):
 
     model_config = STRICT
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")]
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f<>][^\x00-\x1f\x7f<>]{0,63}$")]
     concept: ConceptEntry | None = None
     is_finding: bool = True
     operating_point: OperatingPointEntry | None = None

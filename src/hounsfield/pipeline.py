@@ -136,6 +136,9 @@ def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subje
     except ImageError as error:
         yield Subject(study, series, None, (issue_of(error),))
         return
+    failed = tuple(issue for issue in assembly.issues if issue.facts.get("volume") == 0)
+    if failed:
+        yield Subject(study, series, None, failed)
     for index, volume in enumerate(assembly.volumes):
         yield Subject(study, series, volume, (*assembly.issues_of(index), *check_volume(volume)))
 

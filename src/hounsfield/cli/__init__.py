@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    if "--debug" not in words:
+        _hush()
     try:
         code = build()(args=words, prog_name="hounsfield", standalone_mode=False)
     except typer.Exit as leave:
@@ -35,6 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return show_fault(_as_fault(error), as_json, _language(words))
     return code if isinstance(code, int) else 0
+
+
+def _hush() -> None:
+    """Keep warnings of libraries off the terminal: they quote header values, and our issues say what matters."""
+    import logging
+    import warnings
+
+    warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _as_fault(error: Exception) -> HounsfieldError:

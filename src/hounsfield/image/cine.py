@@ -1,6 +1,11 @@
-"""AVI and MP4 cine by PyAV: frames through time."""
+"""AVI and MP4 cine by PyAV: frames through time.
 
-import av
+PyAV is the extra ``cine``: its wheel bundles encoders under the GPL, which the plain install keeps out.
+"""
+
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 
 from hounsfield.core.geometry import Calibration, VolumeGeometry
@@ -21,9 +26,10 @@ def read_cine(instance: InstanceRef, limits: PixelLimits) -> tuple[tuple[Volume,
     """Read the first video stream as 8-bit frames; a grey video in colour is read as grey.
 
     Raises:
-        Undecodable: ``E321`` for what cannot be decoded, ``E303`` beyond the limits.
+        Undecodable: ``E321`` for what cannot be decoded, ``E303`` beyond the limits, ``E322`` without ``cine``.
     """
     uid = instance.sop_instance_uid
+    av = _player(uid)
     frames: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
     times: list[float] = []
     is_grey = True
@@ -70,3 +76,10 @@ def _volume(
 def _is_grey(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bool:
     spread = pixels.max(axis=-1) - pixels.min(axis=-1)
     return bool(spread.max() <= _GREY_TOLERANCE)
+
+
+def _player(uid: str) -> Any:
+    try:
+        return import_module("av")
+    except ModuleNotFoundError as error:
+        raise Undecodable("E322", uid=uid) from error

@@ -10,10 +10,17 @@ from hounsfield.report.files import WrittenFile
 
 @dataclass(frozen=True)
 class Bundle:
-    """A report and the files that were written for it."""
+    """A report and the files that were written for it.
+
+    Attributes:
+        report: what was found; its key images may be left out once the files are written.
+        files: what was written.
+        thumbnail: small picture of the first key image as a data address, for the index; may be empty.
+    """
 
     report: Report
     files: tuple[WrittenFile, ...] = ()
+    thumbnail: str = ""
 
 
 class RefusedInput(Protocol):

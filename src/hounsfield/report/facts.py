@@ -69,5 +69,5 @@ def _patient(study: Study) -> tuple[Text, ...]:
     age = study.patient_age_years
     facts = [] if age is None else [ui("page-years", age=f"{age:.0f}" if age >= 3 else f"{age:.1f}")]
     if study.patient_sex in ("M", "F", "O"):
-        facts.append(ui(f"page-sex-{study.patient_sex}"))
+        facts.append(ui(f"page-sex-{study.patient_sex.lower()}"))
     return tuple(facts)

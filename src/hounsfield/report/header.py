@@ -109,6 +109,9 @@ def _read(instance: InstanceRef, series: Series, document: str) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             raw = dcmread(instance.path, stop_before_pixels=True, specific_tags=list(tags), force=True)
+            if str(raw.get("SOPInstanceUID") or instance.sop_instance_uid) != instance.sop_instance_uid or not raw:
+                reason = "it holds another object now"
+                raise Unencodable("E601", uid=instance.sop_instance_uid, document=document, reason=reason)
             return _cleaned(raw, instance, series)
     except Unencodable:
         raise

@@ -67,7 +67,7 @@ def _entry(bundle: Bundle, folder: Path) -> IndexEntry:
         status=report.status.value,
         status_text=ui(f"report-status-{report.status.value}"),
         lines=_lines(report),
-        thumbnail=thumbnail_of(report.key_images[0]) if report.key_images else "",
+        thumbnail=bundle.thumbnail or (thumbnail_of(report.key_images[0]) if report.key_images else ""),
         study=" · ".join(fact for fact in facts if fact),
         link=next((link_to(item, folder) for item in bundle.files if item.kind is FileKind.PAGE), None),
     )

@@ -12,6 +12,7 @@ from hounsfield.report.files import FileKind, WrittenFile
 from hounsfield.report.folder import OutputFolder
 from hounsfield.report.html import write_html
 from hounsfield.report.json import write_json
+from hounsfield.report.picture import thumbnail_of
 from hounsfield.report.presentation import write_presentation
 from hounsfield.report.structured import write_structured
 
@@ -39,7 +40,8 @@ def write_report(report: Report, folder: Path, language: Language = "en") -> Bun
     told = replace(report, issues=tuple(issues))
     page = write_html(told, folder, written, language)
     data = write_json(told, folder, [page, *written])
-    return Bundle(replace(told, key_images=()), (page, data, *written))
+    thumbnail = thumbnail_of(report.key_images[0]) if report.key_images else ""
+    return Bundle(replace(told, key_images=()), (page, data, *written), thumbnail)
 
 
 def _write_structured(report: Report, folder: Path) -> tuple[WrittenFile, ...]:
@@ -48,7 +50,7 @@ def _write_structured(report: Report, folder: Path) -> tuple[WrittenFile, ...]:
 
 def published(bundle: Bundle, folder: OutputFolder) -> Bundle:
     """Return a bundle with its files named where they stand once the folder is published."""
-    return Bundle(bundle.report, tuple(WrittenFile(file.kind, folder.final_path(file.path)) for file in bundle.files))
+    return replace(bundle, files=tuple(WrittenFile(file.kind, folder.final_path(file.path)) for file in bundle.files))
 
 
 def page_of(bundle: Bundle) -> Path:

@@ -8,7 +8,7 @@ import json
 import string
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -23,9 +23,7 @@ def catalogue() -> dict[str, dict[str, dict[str, str]]]:
         ValueError: two files define the same key.
     """
     entries: dict[str, dict[str, dict[str, str]]] = {}
-    for resource in sorted(files("hounsfield").joinpath("locale").iterdir(), key=lambda item: item.name):
-        if not resource.name.endswith(".json"):
-            continue
+    for resource in sorted(Path(__file__).with_name("locale").glob("*.json")):
         for key, languages in json.loads(resource.read_text(encoding="utf-8")).items():
             if key in entries:
                 raise ValueError(f"{resource.name} defines {key} a second time")

@@ -13,7 +13,7 @@ from hounsfield.model.networks.catalogue import NETWORKS, NetworkSettings  # noq
 from hounsfield.model.operators import ALLOWED  # noqa: E402
 from hounsfield.train import export  # noqa: E402
 from hounsfield.train.export import example_images, export_network  # noqa: E402
-from hounsfield.train.outside import fit_outside  # noqa: E402
+from hounsfield.train.outside import Known, fit_outside  # noqa: E402
 from hounsfield.train.plan import OutsidePlan  # noqa: E402
 
 
@@ -72,7 +72,8 @@ def test_outside_score_is_exported_beside_the_logits() -> None:
     with torch.no_grad():
         logits, _, features = network.everything(images)
     labels = torch.arange(60) % 3
-    score = fit_outside(features, labels, labels % 2, 3, OutsidePlan())
+    known = Known(features, labels, torch.arange(60) % 2)
+    score = fit_outside(known, known, 3, OutsidePlan())
     exported = export_network(network, settings, score, images)
     session = onnxruntime.InferenceSession(exported.network, providers=["CPUExecutionProvider"])
     found = session.run(["outside"], {"images": images.numpy()})[0]

@@ -231,9 +231,7 @@ def test_folders_of_pictures_are_split_prepared_and_explained_by_a_map(tmp_path:
 def test_a_bad_recipe_is_refused_before_training(tmp_path: Path) -> None:
     data = write_npz(tmp_path / "data")
     recipe = tmp_path / "r.toml"
-    recipe.write_text(
-        '[[classes]]\nname = "0"\nconcept = "no such concept"\n[[classes]]\nname = "1"\n', encoding="utf-8"
-    )
+X
     said: list[TrainEvent] = []
     with pytest.raises(SettingsError) as caught:
         train(data, tmp_path / "m.model", TrainOptions(recipe=recipe, epochs=1, threads=1), said.append)

@@ -43,7 +43,7 @@ class Affine(_Settings):
         shear: largest shear.
         flip_probability: share of images mirrored left to right.
         upside_down_probability: share of images mirrored top to bottom.
-        outside: what lies outside the image, ``zeros`` or ``border``.
+        outside: what lies outside the image: ``zeros``, the ``border`` continued, or ``either``, drawn for each batch.
     """
 
     kind: Literal["affine"] = "affine"
@@ -54,7 +54,7 @@ class Affine(_Settings):
     shear: float = 0.0
     flip_probability: Probability = 0.0
     upside_down_probability: Probability = 0.0
-    outside: Literal["zeros", "border"] = "zeros"
+    outside: Literal["zeros", "border", "either"] = "zeros"
 
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw the matrix of each image (image, 2, 3), in the normalised coordinates of ``affine_grid``."""
@@ -70,12 +70,13 @@ class Affine(_Settings):
         across, down = 1 / (size * stretch), stretch / size
         first = torch.stack([cosine * across * mirror, (shear - sine * across) * tumble, shift[0]], 1)
         second = torch.stack([sine * down * mirror, cosine * down * tumble, shift[1]], 1)
-        return {"matrix": torch.stack([first, second], 1)}
+        return {"matrix": torch.stack([first, second], 1), "is_border": torch.rand(1, generator=generator) < 0.5}
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Sample each image on its turned grid, linearly."""
         grid = functional.affine_grid(drawn["matrix"], list(images.shape), align_corners=False)
-        return functional.grid_sample(images, grid, "bilinear", self.outside, align_corners=False)
+        is_border = self.outside == "border" or (self.outside == "either" and bool(drawn["is_border"]))
+        return functional.grid_sample(images, grid, "bilinear", "border" if is_border else "zeros", align_corners=False)
 
 
 class Gamma(_Settings):
@@ -246,6 +247,24 @@ class Erase(_Settings):
         return torch.where(inside[:, None], _by_image(drawn["grey"]), images)
 
 
+class Background(_Settings):
+    """Give the black surroundings of some images another grey."""
+
+    kind: Literal["background"] = "background"
+    probability: Probability = 0.15
+    level: Range = (0.0, 0.5)
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
+        """Draw which images, and their grey."""
+        count = len(images)
+        return {"chosen": _chosen(count, self.probability, generator), "level": _even(count, *self.level, generator)}
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Write the grey where an image is black."""
+        is_changed = (images <= 0) & (_by_image(drawn["chosen"]) > 0)
+        return torch.where(is_changed, _by_image(drawn["level"]), images)
+
+
 class Invert(_Settings):
     """Exchange dark and bright in some images."""
 
@@ -263,7 +282,8 @@ class Invert(_Settings):
 
 
 Augmentation = Annotated[
-    Affine | Gamma | Contrast | BiasField | Blur | LowResolution | Noise | Erase | Invert, Field(discriminator="kind")
+    Affine | Background | BiasField | Blur | Contrast | Erase | Gamma | Invert | LowResolution | Noise,
+    Field(discriminator="kind"),
 ]
 """Any of the kinds, told apart by ``kind``."""
 

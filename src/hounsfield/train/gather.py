@@ -81,7 +81,7 @@ def gather_parts(
         talk(TrainEvent("ui.train.preparing", {"done": done, "total": len(indices)}, done, len(indices)))
     if stacks:
         talk(issue_event(QualityIssue("Q830", Severity.WARN, {"count": stacks})))
-    clusters = _clusters(table, plan.outside.by if plan.outside else "")
+    clusters = _clusters(table, plan.clusters)
     start, parts = 0, {}
     for name, part in chosen.items():
         parts[name] = _part(table, examination.groups, part, images[start : start + len(part)], clusters)

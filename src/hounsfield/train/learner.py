@@ -31,7 +31,9 @@ class Learner:
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged: Classifier = copy.deepcopy(self.network).eval()
         self.optimiser = _optimiser(self.network, plan.learning)
-        self.weights = class_weights(class_counts) if plan.learning.balance == "loss" else None
+        self.weights = (
+            class_weights(class_counts, plan.learning.balance_power) if plan.learning.balance == "loss" else None
+        )
         self.step_count = 0
 
     def learn(self, batch: Batch, learning_rate: float) -> tuple[float, Tensor]:

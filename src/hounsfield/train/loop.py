@@ -14,6 +14,7 @@ from hounsfield.metrics.multiclass import macro_auroc
 from hounsfield.train.augment import augment
 from hounsfield.train.chance import generator_at, stream
 from hounsfield.train.checkpoint import Checkpoint, Progress, read_checkpoint, write_checkpoint
+from hounsfield.train.decoys import break_some
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.history import EpochRecord
 from hounsfield.train.learner import Learner, predict
@@ -45,6 +46,7 @@ class Loop:
         self.images = torch.from_numpy(parts.training.images)
         self.labels = torch.from_numpy(parts.training.labels)
         self.tuning_images = torch.from_numpy(parts.tuning.images)
+        self.clusters = torch.from_numpy(parts.training.clusters)
         self.class_count = len(plan.class_names)
         self.counts = parts.training.class_counts(self.class_count)
         self.learner = Learner(plan, self.counts)
@@ -116,15 +118,21 @@ class Loop:
         """Return the cases of an epoch: each once, or drawn so that the classes come equally often."""
         chance = generator_at(self.plan.seed, "order", epoch)
         if self.plan.learning.balance == "sampling":
-            share = 1.0 / torch.tensor(self.counts, dtype=torch.float64).clamp(min=1)
+            _, member, counts = torch.unique(
+                torch.stack([self.labels, self.clusters], 1), dim=0, return_inverse=True, return_counts=True
+            )
+            share = counts.double() ** -self.plan.learning.balance_power
             wanted = self.batches_per_epoch * self.plan.learning.batch_size
-            return torch.multinomial(share[self.labels], wanted, replacement=True, generator=chance)
+            return torch.multinomial(share[member], wanted, replacement=True, generator=chance)
         return torch.randperm(len(self.labels), generator=chance)
 
     def _batch(self, picked: Tensor, epoch: int, index: int) -> Batch:
         chance = generator_at(self.plan.seed, "batch", epoch, index)
-        images = augment(self.images[picked], self.plan.augment, chance)
-        targets = soft_targets(self.labels[picked], self.class_count, self.plan.learning.label_smoothing)
+        images, labels = self.images[picked], self.labels[picked]
+        if self.plan.decoys:
+            images, labels = break_some(images, labels, self.plan.decoys, self.plan.class_names, chance)
+        images = augment(images, self.plan.augment, chance)
+        targets = soft_targets(labels, self.class_count, self.plan.learning.label_smoothing)
         blend = self.plan.learning.mixup
         return mix(Batch(images, targets), blend.alpha, blend.probability, chance) if blend else Batch(images, targets)
 

@@ -17,7 +17,7 @@ from hounsfield.model.predictor import Predictor
 from hounsfield.train.assess import Assessment, assess, fit_calibration, probabilities_of, set_operating_points
 from hounsfield.train.export import Exported, example_images, export_network
 from hounsfield.train.learner import predict
-from hounsfield.train.outside import FAR, OutsideScore, fit_outside
+from hounsfield.train.outside import FAR, Known, OutsideScore, fit_outside
 from hounsfield.train.parts import Part
 from hounsfield.train.setup import Task
 from hounsfield.train.statement import Made, findings_of, make_manifest
@@ -105,27 +105,25 @@ class _Runner:
 
 
 def _score(task: Task, network: Classifier) -> OutsideScore | None:
-    """Fit the score for unknown kinds of image on all cases that choices were made on."""
+    """Fit the score for unknown kinds of image, for networks with a pooled head."""
     wanted = task.plan.outside
     if wanted is None or not isinstance(network, PooledClassifier):
         return None
-    known = (task.parts.training, task.parts.tuning)
-    features = torch.cat([_features(network, part) for part in known])
-    labels = torch.from_numpy(np.concatenate([part.labels for part in known]))
-    clusters = torch.from_numpy(np.concatenate([part.clusters for part in known]))
-    return fit_outside(features, labels, clusters, task.plan.network.class_count, wanted)
+    training, tuning = (_known(network, part) for part in (task.parts.training, task.parts.tuning))
+    return fit_outside(training, tuning, task.plan.network.class_count, wanted)
 
 
 @torch.no_grad()
-def _features(network: PooledClassifier, part: Part) -> Tensor:
+def _known(network: PooledClassifier, part: Part) -> Known:
     batches = torch.split(torch.from_numpy(part.images), 256)
-    return torch.cat([network.everything(batch)[2] for batch in batches])
+    features = torch.cat([network.everything(batch)[2] for batch in batches])
+    return Known(features, torch.from_numpy(part.labels), torch.from_numpy(part.clusters))
 
 
 def _blank_score(network: Classifier, class_count: int) -> OutsideScore | None:
     if not isinstance(network, PooledClassifier):
         return None
     width = network.linear.in_features
-    return OutsideScore(
-        torch.zeros(class_count, width), torch.eye(width), FAR * (1 - torch.eye(class_count)), torch.ones(class_count)
-    )
+    whitening = torch.eye(width).repeat(class_count, 1, 1)
+    foreign = FAR * (1 - torch.eye(class_count))
+    return OutsideScore(torch.zeros(class_count, width), whitening, foreign, torch.ones(class_count))

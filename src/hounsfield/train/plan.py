@@ -36,7 +36,8 @@ class Learning(_Document):
         label_smoothing: share of each target spread over all classes.
         mixup: None for none.
         average_decay: of the exponential moving average of the weights, which is what is kept; 0 for none.
-        balance: how rare classes are made to count: a weight in the loss, or drawn more often.
+        balance: how rare classes (and clusters in them) are made to count: a weight in the loss, or drawn more often.
+        balance_power: 1 makes all classes count the same, 0 leaves them as they are.
         gradient_limit: largest norm of the gradient.
         patience: epochs without a better score on the tuning part before training stops; None never stops early.
         keep: weights of the best epoch on the tuning part, or of the last.
@@ -52,6 +53,7 @@ class Learning(_Document):
     mixup: Mixup | None = None
     average_decay: float = Field(0.99, ge=0, lt=1)
     balance: Literal["none", "loss", "sampling"] = "none"
+    balance_power: float = Field(1.0, ge=0, le=1)
     gradient_limit: float = Field(5.0, gt=0)
     patience: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
@@ -86,21 +88,38 @@ class Cut(_Document):
     target: float = Field(0.95, gt=0, lt=1)
 
 
+class DecoyPlan(_Document):
+    """Images made unlike anything by breaking them, taught as a class of their own (``train.decoys``).
+
+    Attributes:
+        as_class: name of that class.
+        probability: share of images that are broken.
+        spared: classes whose images stay what they are when broken, such as microscopy.
+        tiles: fewest and most rows and columns of tiles that are shuffled.
+        part: smallest and largest share of the sides that is enlarged to the whole.
+    """
+
+    as_class: str
+    probability: float = Field(0.15, ge=0, le=1)
+    spared: tuple[str, ...] = ()
+    tiles: tuple[int, int] = (2, 4)
+    part: tuple[float, float] = (0.18, 0.42)
+
+
 class OutsidePlan(_Document):
     """A score for unknown kinds of image (``train.outside``), for networks with a pooled head.
 
     Attributes:
-        quantile: share of the known cases of a class that lie inside.
+        quantile: share of the tuning cases of a class that lie inside.
         margin: factor on the distance at that quantile.
+        covariance: of each class by itself, or one for all.
         shrinkage: share of the mean variance that replaces the covariance.
-        by: column of the manifest that tells clusters within a class apart, such as ``source``; empty for one cluster
-            a class.
     """
 
     quantile: float = Field(0.99, gt=0, le=1)
     margin: float = Field(1.0, gt=0)
+    covariance: Literal["class", "shared"] = "class"
     shrinkage: float = Field(0.1, ge=0, le=1)
-    by: str = ""
 
 
 class Reason(_Document):
@@ -116,7 +135,12 @@ class Reason(_Document):
 
 
 class Plan(_Document):
-    """A resolved run."""
+    """A resolved run.
+
+    Attributes:
+        clusters: column of the manifest that tells clusters within a class apart, such as ``source``; empty for one
+            cluster a class. Sampling and the score for unknown kinds of image take them one by one.
+    """
 
     format_version: Literal[1] = 1
     name: str
@@ -129,6 +153,8 @@ class Plan(_Document):
     learning: Learning = Field(default_factory=Learning)
     split: SplitPlan = Field(default_factory=SplitPlan)
     cut: Cut = Field(default_factory=Cut)
+    clusters: str = ""
+    decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
     time_limit_seconds: float | None = Field(None, gt=0)
     reasons: tuple[Reason, ...] = ()

@@ -62,6 +62,8 @@ def make_plan(
         "learning": learning,
         "split": recipe.split or SplitPlan(),
         "cut": recipe.cut or Cut(),
+        "clusters": recipe.clusters,
+        "decoys": recipe.decoys,
         "outside": recipe.outside if network_facts(network.name).has_activation_map else None,
         "time_limit_seconds": options.time_limit_seconds,
         "reasons": (*reasons, *more, *balance_reason, *_augment_reasons(recipe, found)),
@@ -92,6 +94,8 @@ def _network(
     facts = network_facts(name)
     own = min(max(defaults.side, facts.usual_side if name != defaults.network else 0), facts.largest_side)
     side = _first(options.size, asked.pop("size", None), own)
+    if not isinstance(side, int):
+        raise SettingsError("E830", found=f"network.size: {side}")
     strange = set(asked) - {field.name for field in fields(NetworkSettings)} | {"class_count"} & set(asked)
     if strange:
         raise SettingsError("E830", found=f"network.{min(strange)}")

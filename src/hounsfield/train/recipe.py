@@ -11,7 +11,7 @@ from hounsfield.model.contract import InputContract
 from hounsfield.model.manifest import ConceptEntry
 from hounsfield.model.statements import Bilingual, DataStatement
 from hounsfield.train.augment import Augmentation
-from hounsfield.train.plan import Cut, OutsidePlan, SplitPlan
+from hounsfield.train.plan import Cut, DecoyPlan, OutsidePlan, SplitPlan
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,6 +55,8 @@ class Recipe(BaseModel):
         learning: settings of ``train.plan.Learning``; the others come from the plan.
         split: shares of the parts.
         cut: rule of the operating points.
+        clusters: column of the manifest that tells clusters within a class apart.
+        decoys: broken images taught as a class of their own.
         outside: the score for unknown kinds of image.
     """
 
@@ -69,6 +71,8 @@ class Recipe(BaseModel):
     learning: dict[str, Any] = Field(default_factory=dict)
     split: SplitPlan | None = None
     cut: Cut | None = None
+    clusters: str = ""
+    decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.table import CaseTable
-from hounsfield.errors import HounsfieldError
+from hounsfield.errors import HounsfieldError, SettingsError
 from hounsfield.train.checkpoint import clear_checkpoints
 from hounsfield.train.events import Talk, TrainEvent, issue_event
 from hounsfield.train.fingerprint import take_fingerprint
@@ -65,6 +65,7 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
         talk(issue_event(issue))
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
     fingerprint = take_fingerprint(table, readable)
+    _check_classes(recipe, table)
     draft = make_plan(options, recipe, fingerprint, table.class_names, choose_threads(options, ledger))
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
@@ -84,6 +85,18 @@ def _read(data: Path, options: TrainOptions, recipe: Recipe, talk: Talk) -> Case
     facts = {"cases": len(table), "classes": ", ".join(table.class_names), "data": table.name}
     talk(TrainEvent("ui.train.read", facts))
     return table
+
+
+def _check_classes(recipe: Recipe, table: CaseTable) -> None:
+    """Refuse a recipe that speaks of classes the data have not.
+
+    Raises:
+        SettingsError: ``E830``.
+    """
+    told = (recipe.decoys.as_class, *recipe.decoys.spared) if recipe.decoys else ()
+    strange = [name for name in told if name not in table.class_names]
+    if strange:
+        raise SettingsError("E830", found=f"decoys: {strange[0]}")
 
 
 def _check_size(plan: Plan, case_count: int, talk: Talk) -> MemoryEstimate:

@@ -183,7 +183,7 @@ def _outside(plan: Plan, interface: NetworkInterface) -> OutOfDistribution | Non
         return None
     note = (
         "Mahalanobis distance of the pooled features to the nearest cluster of the predicted class, divided by "
-        f"{plan.outside.margin:g} times its {plan.outside.quantile:g} quantile among known cases of the class"
+        f"{plan.outside.margin:g} times its {plan.outside.quantile:g} quantile among tuning cases of the class"
     )
     return OutOfDistribution(score="output", threshold=1.0, outside_is="above", note=note)
 

@@ -177,6 +177,21 @@ def test_frames_of_a_multi_frame_source_are_named(tmp_path, debian_tool):
     assert errors_of(debian_tool("dciodvfy", "dicom3tools"), path) == []
 
 
+def test_retired_image_classes_are_taken(tmp_path, debian_tool):
+    """Ultrasound Image Storage (Retired), which many archives hold."""
+    source = write_source(tmp_path / "source.dcm", "US", SOPClassUID="1.2.840.10008.5.1.4.1.1.6")
+    path = write_structured(report_on(series_of(source)), tmp_path).path
+    assert len(read_back(path).content.get_planar_roi_measurement_groups()) == 1
+    assert errors_of(debian_tool("dciodvfy", "dicom3tools"), path) == []
+
+
+def test_a_source_without_identity_says_how(tmp_path, debian_tool):
+    source = write_source(tmp_path / "source.dcm", PatientIdentityRemoved="YES")
+    path = write_structured(report_on(series_of(source)), tmp_path).path
+    assert pydicom.dcmread(path).PatientIdentityRemoved == "YES"
+    assert errors_of(debian_tool("dciodvfy", "dicom3tools"), path) == []
+
+
 @pytest.mark.parametrize(
     ("presence", "code"), [(Presence.ABSENT, "272519000"), (Presence.NOT_ASSESSED, "NOT_ASSESSED")]
 )

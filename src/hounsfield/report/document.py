@@ -81,6 +81,9 @@ def copy_subject(target: Dataset, subject: Dataset) -> None:
     for keyword in OPTIONAL_SUBJECT:
         if keyword in subject:
             setattr(target, keyword, subject.get(keyword))
+    if target.get("PatientIdentityRemoved") == "YES" and not target.get("DeidentificationMethod"):
+        # Type 1C (PS3.3 C.7.1.1): the source may name its method by code alone.
+        target.DeidentificationMethod = "As stated by the source image"
 
 
 def encode(dataset: Dataset, document: str) -> bytes:

@@ -118,14 +118,20 @@ def _outlines(region: Region | None, headers: SourceHeaders) -> list[hd.sr.Image
         return []
     polygons = sorted((polygon for polygon in region.polygons if len(polygon) >= 3), key=_area, reverse=True)
     frames = frame_numbers(header, region.frame_number)
-    return [
-        hd.sr.ImageRegion(
-            graphic_type=hd.sr.GraphicTypeValues.POLYLINE,
-            graphic_data=_closed(polygon, header),
-            source_image=hd.sr.SourceImageForRegion(header.SOPClassUID, header.SOPInstanceUID, frames),
-        )
-        for polygon in polygons
-    ]
+    source = hd.sr.SourceImageForRegion(header.SOPClassUID, header.SOPInstanceUID, frames)
+    return [_outline(_closed(polygon, header), source) for polygon in polygons]
+
+
+def _outline(points: Polygon, source: hd.sr.SourceImageForRegion) -> hd.sr.ImageRegion:
+    """Return an outline; made from its parts, because highdicom's constructor does not know retired image classes."""
+    item = hd.sr.ScoordContentItem(
+        name=codes.DCM.ImageRegion,
+        graphic_type=hd.sr.GraphicTypeValues.POLYLINE,
+        graphic_data=points,
+        relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
+    )
+    item.ContentSequence = hd.sr.ContentSequence([source])
+    return hd.sr.ImageRegion.from_dataset(item)
 
 
 def _area(polygon: Polygon) -> float:

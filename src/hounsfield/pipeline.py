@@ -19,10 +19,10 @@ from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.reading import Reading, Subject, has_reject
 from hounsfield.clinical.tasks import find_task
 from hounsfield.core.prediction import ModelIdentity
-from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quality import Severity, issue_of
 from hounsfield.core.report import Provenance, Report, Status
 from hounsfield.core.study import Series, Study
-from hounsfield.errors import HounsfieldError, ImageError, ModelError, PrepareError
+from hounsfield.errors import ImageError, ModelError, PrepareError
 from hounsfield.image.assemble import assemble
 from hounsfield.image.checks import check_volume
 from hounsfield.image.limits import PixelLimits
@@ -115,14 +115,21 @@ def check(source: Path, options: Options = DEFAULT_OPTIONS, progress: Progress |
 
 
 def look(archive: LocalArchive, options: Options, progress: Progress | None = None) -> Iterator[Subject]:
-    """Assemble and check every series that holds images, one after the other, so that one at a time is in memory."""
+    """Assemble and check every series of images, one after the other, so that one at a time is in memory.
+
+    Objects without images (reports, plans) are left out beside images, unless something is wrong with them.
+    """
     pairs = [(study, series) for study in archive.studies for series in study.series]
-    with_images = [(study, series) for study, series in pairs if any(ref.number_of_frames for ref in series.instances)]
-    wanted = with_images or pairs
+    faulty = {issue.uid for issue in archive.issues if issue.severity is Severity.REJECT}
+    wanted = [
+        (study, series)
+        for study, series in pairs
+        if series.series_instance_uid in faulty or any(ref.number_of_frames for ref in series.instances)
+    ] or pairs
     for done, (study, series) in enumerate(wanted):
         if progress:
             progress(done, len(wanted))
-        concerned = {study.study_instance_uid, series.series_instance_uid}
+        concerned = {None, study.study_instance_uid, series.series_instance_uid}
         told = tuple(issue for issue in archive.issues if issue.uid in concerned)
         for subject in _assembled(study, series, options):
             yield replace(subject, issues=(*told, *subject.issues))
@@ -187,11 +194,6 @@ def _provenance(series: Series, models: tuple[ModelIdentity, ...], started: str,
         ended=_now(),
         runtime=runtime_description(),
     )
-
-
-def issue_of(error: HounsfieldError) -> QualityIssue:
-    """Return an error as the issue that stops a series."""
-    return QualityIssue(error.code, Severity.REJECT, error.facts, error.uid)
 
 
 def _now() -> str:

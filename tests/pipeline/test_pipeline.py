@@ -236,3 +236,24 @@ def test_objects_without_images_are_left_out_beside_images(film, tmp_path, optio
     (film / "sr.dcm").write_bytes(report.read_bytes())
     analysis = analyse(film, tmp_path / "out", options)
     assert [bundle.report.series.modality for bundle in analysis.bundles] == ["DX"]
+
+
+def test_an_image_without_pixels_is_shown_beside_images(film, tmp_path, options):
+    dataset = pydicom.dcmread(next(film.iterdir()))
+    dataset.SeriesInstanceUID, dataset.SOPInstanceUID = "1.2.3.4", "1.2.3.4.5"
+    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+    del dataset.PixelData
+    dataset.save_as(film / "headers.dcm")
+    reports = [bundle.report for bundle in analyse(film, tmp_path / "out", options).bundles]
+    assert sorted(report.status for report in reports) == [Status.COMPLETE, Status.REFUSED]
+
+
+def test_what_concerns_the_whole_source_is_in_every_report(film, tmp_path, options):
+    other = phantoms.PhantomIdentity("another patient")
+    path = phantoms.write_chest(film / "second", phantoms.ChestPhantom(), other)
+    dataset = pydicom.dcmread(path)
+    dataset.PatientID = "ANOTHER"
+    dataset.save_as(path)
+    reports = [bundle.report for bundle in analyse(film, tmp_path / "out", options).bundles]
+    assert len(reports) == 2
+    assert all("Q101" in [issue.code for issue in report.issues] for report in reports)

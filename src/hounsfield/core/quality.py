@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hounsfield.errors import HounsfieldError
 from hounsfield.messages import Language, next_step, sentence
 
 
@@ -38,3 +39,8 @@ class QualityIssue:
     def next_step(self, language: Language = "en") -> str:
         """Return the next action in a language, or an empty string."""
         return next_step(self.code, self.facts, language)
+
+
+def issue_of(error: HounsfieldError) -> QualityIssue:
+    """Return an error as the issue that stops a series."""
+    return QualityIssue(error.code, Severity.REJECT, error.facts, error.uid)

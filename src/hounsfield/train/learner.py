@@ -41,15 +41,15 @@ class Learner:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        logits: Tensor = self.network(batch.images.contiguous(memory_format=torch.channels_last))
-        loss = cross_entropy(logits, batch.targets, self.weights)
+        said = self.network.member_logits(batch.images.contiguous(memory_format=torch.channels_last))
+        loss = torch.stack([cross_entropy(logits, batch.targets, self.weights) for logits in said]).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.gradient_limit)
         self.optimiser.step()
         self._average()
         self.step_count += 1
-        return float(loss.detach()), logits.detach()
+        return float(loss.detach()), said.detach().mean(0)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -47,6 +47,8 @@ _ROWS = (
 NETWORKS: Mapping[str, NetworkFacts] = MappingProxyType({row.name: row for row in _ROWS})
 """Every network by name."""
 
+MOST_MEMBERS = 8
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -71,6 +73,7 @@ class NetworkSettings:
         widths: channels of each stage of ``small-residual``.
         depths: blocks of each stage.
         strides: stride of the first block of each stage.
+        members: networks of this form side by side in ``small-residual``; each learns by itself, their mean answers.
     """
 
     name: str
@@ -90,6 +93,7 @@ class NetworkSettings:
     widths: tuple[int, ...] = (32, 64, 128)
     depths: tuple[int, ...] = (2, 2, 2)
     strides: tuple[int, ...] = (2, 2, 2)
+    members: int = 1
 
     @property
     def dropout_fraction(self) -> float:
@@ -113,8 +117,10 @@ class NetworkSettings:
         if min(sides) < facts.least_side or max(sides) > facts.largest_side:
             expected = f"{facts.least_side}-{facts.largest_side}"
             raise DatasetError("E832", network=self.name, found=f"{self.rows} x {self.columns}", expected=expected)
-        if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 2:
-            raise SettingsError("E833", found=(self.widths, self.depths, self.strides, self.class_count))
+        form = (self.widths, self.depths, self.strides, self.class_count, self.members)
+        has_members = self.members == 1 or (self.name == "small-residual" and 1 < self.members <= MOST_MEMBERS)
+        if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 2 or not has_members:
+            raise SettingsError("E833", found=form)
 
 
 def network_facts(name: str) -> NetworkFacts:

@@ -28,6 +28,11 @@ class Classifier(nn.Module):
         """The layer that gives the logits."""
         raise NotImplementedError
 
+    def member_logits(self, images: Tensor) -> Tensor:
+        """Return what each member says by itself, (member, image, class); their mean is the answer."""
+        logits: Tensor = self(images)
+        return logits[None]
+
     def normalised(self, images: Tensor) -> Tensor:
         """Bring the samples to the range the first layer works in."""
         if not self.is_standardising:
@@ -72,6 +77,7 @@ class PooledClassifier(Classifier):
         self.trunk = trunk
         self.dropout = nn.Dropout(settings.dropout_fraction)
         self.linear = linear
+        self.member_count = settings.members
 
     @property
     def last(self) -> nn.Linear:
@@ -82,6 +88,17 @@ class PooledClassifier(Classifier):
         """Return logits (image, class)."""
         logits: Tensor = self.linear(self.dropout(self.trunk(self.normalised(images)).mean((2, 3))))
         return logits
+
+    def member_logits(self, images: Tensor) -> Tensor:
+        """Return what each member says by itself, (member, image, class).
+
+        The head is linear, so the answer is the mean over members of (members * own part of the head + bias): trained
+        on these, members stay independent, and the network that is kept is still one trunk, one mean and one layer.
+        """
+        features = self.dropout(self.trunk(self.normalised(images)).mean((2, 3)))
+        count = self.member_count
+        own = zip(features.chunk(count, dim=1), self.linear.weight.chunk(count, dim=1), strict=True)
+        return torch.stack([nn.functional.linear(part, weight * count, self.linear.bias) for part, weight in own])
 
     def everything(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what one pass gives of images.

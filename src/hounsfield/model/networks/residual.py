@@ -36,8 +36,27 @@ class ResidualBlock(nn.Module):
         return torch.relu(self.second_norm(self.second(inner)) + self.short_cut(images))
 
 
+class SideBySide(nn.Module):
+    """Trunks of one form that see the same images; their maps are stacked along the channels, in order."""
+
+    def __init__(self, members: list[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the maps of all members."""
+        return torch.cat([member(images) for member in self.members], dim=1)
+
+
 def small_residual(settings: NetworkSettings) -> PooledClassifier:
-    """Return the small residual network: a stem of two convolutions, then stages of residual blocks."""
+    """Return the small residual network, or several of them side by side."""
+    trunks = [_trunk(settings) for _ in range(settings.members)]
+    linear = nn.Linear(settings.widths[-1] * settings.members, settings.class_count)
+    return PooledClassifier(trunks[0] if settings.members == 1 else SideBySide(trunks), linear, settings)
+
+
+def _trunk(settings: NetworkSettings) -> nn.Module:
+    """A stem of two convolutions, then stages of residual blocks."""
     stem, kernel = settings.stem_width, settings.stem_kernel
     layers: list[nn.Module] = [
         nn.Conv2d(settings.channels, stem, kernel, settings.stem_stride, kernel // 2, bias=False),
@@ -52,8 +71,7 @@ def small_residual(settings: NetworkSettings) -> PooledClassifier:
         for index in range(depth):
             layers.append(ResidualBlock(taken, width, stride if index == 0 else 1))
             taken = width
-    linear = nn.Linear(taken, settings.class_count)
-    return PooledClassifier(nn.Sequential(*layers), linear, settings)
+    return nn.Sequential(*layers)
 
 
 def resnet(settings: NetworkSettings) -> PooledClassifier:

@@ -57,6 +57,20 @@ def test_stated_share_of_tuning_cases_lies_inside(quantile: float) -> None:
         assert float((values[tuning.labels == index] <= 1).float().mean()) == pytest.approx(quantile, abs=0.011)
 
 
+def test_borders_on_all_known_cases_count_both_parts() -> None:
+    features, labels = known()
+    zeros = torch.zeros(900, dtype=torch.int64)
+    training, tuning = (
+        Known(features[:600], labels[:600], zeros[:600]),
+        Known(features[600:] * 3, labels[600:], zeros[600:]),
+    )
+    wide, between = (
+        fit_outside(training, tuning, 3, OutsidePlan(quantile=0.8, measured_on=cases)).borders
+        for cases in ("tuning", "known")
+    )
+    assert (between < wide).all()
+
+
 def test_margin_multiplies_the_border() -> None:
     cases = both(*known())
     one = fit_outside(*cases, 3, OutsidePlan())

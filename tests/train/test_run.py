@@ -211,8 +211,9 @@ def test_folders_of_pictures_are_split_prepared_and_explained_by_a_map(tmp_path:
     data = write_folders(tmp_path / "pictures", 90)
     recipe = tmp_path / "r.toml"
     recipe.write_text(
-        '[network]\nname = "small-residual"\nsize = 32\nwidths = [8, 16]\ndepths = [1, 1]\nstrides = [2, 2]\n[outside]\n'
-        '[[classes]]\nname = "normal"\n[[classes]]\nname = "blob"\nconcept = "nodule"\n[model]\nname = "spots"\n',
+        '[network]\nname = "small-residual"\nsize = 32\nwidths = [8, 16]\ndepths = [1, 1]\nstrides = [2, 2]\n'
+        '[outside]\n[[classes]]\nname = "normal"\n[[classes]]\nname = "blob"\nconcept = "nodule"\n'
+        '[model]\nname = "spots"\n',
         encoding="utf-8",
     )
     result = train(data, tmp_path / "m.model", TrainOptions(recipe=recipe, epochs=3, threads=1))
@@ -231,7 +232,8 @@ def test_folders_of_pictures_are_split_prepared_and_explained_by_a_map(tmp_path:
 def test_a_bad_recipe_is_refused_before_training(tmp_path: Path) -> None:
     data = write_npz(tmp_path / "data")
     recipe = tmp_path / "r.toml"
-X
+    lines = ["[[classes]]", 'name = "0"', 'concept = "no such concept"', "[[classes]]", 'name = "1"']
+    recipe.write_text("\n".join(lines), encoding="utf-8")
     said: list[TrainEvent] = []
     with pytest.raises(SettingsError) as caught:
         train(data, tmp_path / "m.model", TrainOptions(recipe=recipe, epochs=1, threads=1), said.append)

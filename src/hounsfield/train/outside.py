@@ -2,8 +2,8 @@
 
 Mahalanobis distance (Lee 2018, section 2.1) to the nearest cluster of the predicted class, since a class may come from
 sources that look unlike, with the covariance of the class, shrunk towards a multiple of the identity so that it can be
-inverted. It is divided by the quantile of the distances that tuning cases of this class have, so that one is the border
-for every class.
+inverted. It is divided by the quantile of the distances that cases of this class have, so that one is the border for
+every class.
 """
 
 from dataclasses import dataclass
@@ -61,13 +61,13 @@ class OutsideScore:
 
 
 def fit_outside(training: Known, tuning: Known, class_count: int, plan: OutsidePlan) -> OutsideScore:
-    """Fit the score: clusters and covariances on the training part, borders on the tuning part.
+    """Fit the score: clusters and covariances on the training part, borders on the tuning part or on both.
 
     Args:
         training: what the network learned from.
         tuning: what it did not, so its distances are those of new images.
         class_count: number of classes.
-        plan: quantile, margin, covariance and shrinkage.
+        plan: quantile and what it is measured on, margin, covariance and shrinkage.
     """
     values = training.features.double()
     keys, member = torch.unique(torch.stack([training.labels, training.clusters], 1), dim=0, return_inverse=True)
@@ -79,8 +79,10 @@ def fit_outside(training: Known, tuning: Known, class_count: int, plan: OutsideP
     foreign = torch.full((class_count, len(keys)), FAR).double()
     foreign[keys[:, 0], torch.arange(len(keys))] = 0
     score = OutsideScore(centres, whitening, foreign, torch.ones(class_count).double())
-    reached = score.distances(tuning.features.double(), tuning.labels)
-    borders = [torch.quantile(reached[tuning.labels == index], plan.quantile) for index in range(class_count)]
+    measured = (tuning,) if plan.measured_on == "tuning" else (training, tuning)
+    reached = torch.cat([score.distances(part.features.double(), part.labels) for part in measured])
+    labels = torch.cat([part.labels for part in measured])
+    borders = [torch.quantile(reached[labels == index], plan.quantile) for index in range(class_count)]
     parts = (centres, whitening, foreign, (plan.margin * torch.stack(borders)).clamp(min=1e-6))
     return OutsideScore(*(part.float() for part in parts))
 

@@ -110,13 +110,16 @@ class OutsidePlan(_Document):
     """A score for unknown kinds of image (``train.outside``), for networks with a pooled head.
 
     Attributes:
-        quantile: share of the tuning cases of a class that lie inside.
+        quantile: share of the cases of a class that lie inside.
+        measured_on: the cases this share is of: the tuning part, which is strict, or training and tuning part together,
+            which lets more images of other sources in.
         margin: factor on the distance at that quantile.
         covariance: of each class by itself, or one for all.
         shrinkage: share of the mean variance that replaces the covariance.
     """
 
     quantile: float = Field(0.99, gt=0, le=1)
+    measured_on: Literal["tuning", "known"] = "tuning"
     margin: float = Field(1.0, gt=0)
     covariance: Literal["class", "shared"] = "class"
     shrinkage: float = Field(0.1, ge=0, le=1)

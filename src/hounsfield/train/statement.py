@@ -181,9 +181,10 @@ def _interval(interval: Interval) -> IntervalEntry:
 def _outside(plan: Plan, interface: NetworkInterface) -> OutOfDistribution | None:
     if plan.outside is None or interface.outside is None:
         return None
+    cases = "tuning cases" if plan.outside.measured_on == "tuning" else "training and tuning cases"
     note = (
         "Mahalanobis distance of the pooled features to the nearest cluster of the predicted class, divided by "
-        f"{plan.outside.margin:g} times its {plan.outside.quantile:g} quantile among tuning cases of the class"
+        f"{plan.outside.margin:g} times its {plan.outside.quantile:g} quantile among {cases} of it"
     )
     return OutOfDistribution(score="output", threshold=1.0, outside_is="above", note=note)
 

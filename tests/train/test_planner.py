@@ -55,6 +55,10 @@ def test_images_are_not_mirrored_when_classes_are_sides() -> None:
 def test_rare_classes_are_weighted_and_the_reason_is_said() -> None:
     assert plan_of(facts(counts=(900, 100))).learning.balance == "loss"
     assert plan_of(facts(counts=(600, 400))).learning.balance == "none"
+    assert [reason.choice for reason in plan_of(facts(counts=(900, 100))).reasons] == ["network", "balance"]
+    told = plan_of(facts(counts=(900, 100)), Recipe(learning={"balance": "none"}))
+    assert told.learning.balance == "none"
+    assert [reason.choice for reason in told.reasons] == ["network"]
 
 
 def test_fewer_cases_are_seen_more_often() -> None:

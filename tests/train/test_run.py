@@ -152,7 +152,7 @@ def test_a_killed_run_resumes_to_the_bytes_of_an_uninterrupted_one(tmp_path: Pat
     torn = start(data, tmp_path / "torn.model")
     chance = np.random.default_rng()
     kills = 0
-    for attempt in range(4):
+    for attempt in range(2):
         assert torn.stdout is not None
         torn.stdout.readline()
         # at any moment: while learning, measuring or writing a checkpoint

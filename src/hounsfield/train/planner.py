@@ -126,7 +126,7 @@ def _learning(
     values["batch_size"] = max(8, min(values["batch_size"], count // 8))
     reasons: tuple[Reason, ...] = ()
     ratio = max(found.class_counts) / max(1, min(count for count in found.class_counts if count))
-    if ratio >= IMBALANCE:
+    if ratio >= IMBALANCE and "balance" not in recipe.learning:
         values["balance"] = "loss"
         facts: dict[str, str | int | float] = {"ratio": round(ratio, 1)}
         reasons = (Reason(choice="balance", key="ui.train.reason.balance", facts=facts),)

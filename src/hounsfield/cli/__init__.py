@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = build()(args=words, prog_name="hounsfield", standalone_mode=False)
     except typer.Exit as leave:
+        if isinstance(leave.__cause__, KeyboardInterrupt):
+            return show_fault(HounsfieldError("E705"), as_json, _language(words))
         return leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return show_fault(HounsfieldError("E705"), as_json, _language(words))

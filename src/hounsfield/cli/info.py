@@ -22,6 +22,9 @@ def info(as_json: Json = False, language: Tongue = None, debug: Debug = False) -
         yield f"hounsfield {data['version']}"
         yield talk.label("research-only")
         for model in data["models"]:
+            if "error" in model:
+                yield f"  model   {model['name']}  {model['error']['code']} {model['error']['text']}"
+                continue
             words = (model["name"], model["version"], model["task"], model["licence"], model["digest"][:12])
             yield "  model   " + "  ".join(words)
         for task in data["tasks"]:
@@ -41,7 +44,7 @@ def _facts(settings: "Settings") -> dict[str, Any]:
 
     return {
         "version": __version__,
-        "models": model_rows(settings.models_folder),
+        "models": model_rows(settings.models_folder, settings.language),
         "tasks": [
             {"name": task.name, "takes": task.takes("en"), "takes_zh": task.takes("zh"), "model": task.model}
             for task in all_tasks()

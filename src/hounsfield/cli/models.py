@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hounsfield.cli.flags import Debug, Json, Tongue
 from hounsfield.cli.talk import Talk
+from hounsfield.messages import Language
+
+if TYPE_CHECKING:
+    from hounsfield.model.registry import ModelSummary
 
 
 def models(
@@ -23,30 +27,41 @@ def models(
     talk = Talk(as_json, settings.language)
     if name is not None:
         return _card(name, settings.models_folder, talk)
-    rows = model_rows(settings.models_folder)
+    rows = model_rows(settings.models_folder, settings.language)
 
     def lines() -> Iterator[str]:
         for row in rows:
+            if "error" in row:
+                yield f"{row['name']:<24} {row['error']['code']} {row['error']['text']}"
+                continue
             yield f"{row['name']:<24} {row['version']:<8} {row['task']:<18} {row['licence']:<16} {row['digest'][:12]}"
 
     talk.answer({"models": rows}, lines)
     return 0
 
 
-def model_rows(folder: Path | None) -> list[dict[str, Any]]:
-    """Return name, version, task, licence and weights digest of each model, without loading a network."""
+def model_rows(folder: Path | None, language: Language = "en") -> list[dict[str, Any]]:
+    """Return name, version, task, licence and weights digest of each model, without loading a network.
+
+    A package that cannot be read has an ``error`` with code, text and next step.
+    """
     from hounsfield.model.registry import list_models
 
-    return [
-        {
-            "name": summary.name,
-            "version": summary.version,
-            "task": summary.task,
-            "licence": summary.licence,
-            "digest": summary.weights_digest,
-        }
-        for summary in list_models([folder] if folder else [])
-    ]
+    return [_row(summary, language) for summary in list_models([folder] if folder else [])]
+
+
+def _row(summary: "ModelSummary", language: Language) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": summary.name,
+        "version": summary.version,
+        "task": summary.task,
+        "licence": summary.licence,
+        "digest": summary.weights_digest,
+    }
+    if summary.error is not None:
+        code, text, advice = summary.error.code, summary.error.text(language), summary.error.next_step(language)
+        row["error"] = {"code": code, "text": text, "next": advice}
+    return row
 
 
 def _card(name: str, folder: Path | None, talk: Talk) -> int:

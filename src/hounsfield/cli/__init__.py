@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from hounsfield.messages import Language
 
 USAGE = 2
+INTERRUPTED = 130
+"""What typer returns for Ctrl-C; ours is a run error like any other."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = build()(args=words, prog_name="hounsfield", standalone_mode=False)
     except typer.Exit as leave:
-        if isinstance(leave.__cause__, KeyboardInterrupt):
-            return show_fault(HounsfieldError("E705"), as_json, _language(words))
         return leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return show_fault(HounsfieldError("E705"), as_json, _language(words))
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in words:
             raise
         return show_fault(_as_fault(error), as_json, _language(words))
+    if code == INTERRUPTED:
+        return show_fault(HounsfieldError("E705"), as_json, _language(words))
     return code if isinstance(code, int) else 0
 
 

@@ -38,7 +38,12 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
             number, ``E842`` stopped on request.
 
     Example:
-        >>> train(Path("chest"), Path("chest.model"), TrainOptions(seed=7))  # doctest: +SKIP
+        >>> import numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 255, (60, 28, 28), dtype=np.uint8)
+        >>> np.savez("tiny.npz", train_images=images, train_labels=np.arange(60)[:, None] % 2)
+        >>> result = train(Path("tiny.npz"), Path("tiny.model"), TrainOptions(epochs=1, threads=1))
+        >>> result.model.exists(), result.epochs_run
+        (True, 1)
     """
     wanted = options or TrainOptions()
     recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()

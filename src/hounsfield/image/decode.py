@@ -1,6 +1,7 @@
 """Stored values of one object, frame by frame; each codec says what it decodes and whether it can here."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.processing import convert_color_space
 from pydicom.uid import (
     UID,
     JPEGBaseline8Bit,
@@ -24,6 +25,7 @@ from hounsfield.errors import Undecodable
 from hounsfield.image.codestream import codestream_size
 from hounsfield.image.guard import refusing
 from hounsfield.image.layout import FLOAT_KEYWORDS, PixelLayout
+from hounsfield.image.palette import Palette
 
 Samples = npt.NDArray[Any]
 
@@ -120,8 +122,9 @@ def decode_frames(dataset: Dataset, layout: PixelLayout, uid: str) -> Iterator[S
         _require_pixels(dataset, layout, uid)
     expected, count = (layout.rows, layout.columns), 0
     with refusing("E308", uid, codec=codec.name):
-        for frame in codec.decode(dataset, layout):
-            decoded = _coloured(frame, dataset) if layout.photometric == "PALETTE COLOR" else frame
+        palette = Palette(dataset) if layout.photometric == "PALETTE COLOR" else None
+        for frame in _unshifted(codec, dataset, layout):
+            decoded = frame if palette is None else palette.apply(frame)
             if decoded.shape[:2] != expected:
                 raise Undecodable("E313", uid=uid, found=decoded.shape[:2], expected=expected)
             count += 1
@@ -195,13 +198,12 @@ def _signed(frame: Samples, layout: PixelLayout) -> Samples:
     return (frame << shift).view(layout.dtype) >> shift
 
 
-def _coloured(frame: Samples, dataset: Dataset) -> Samples:
-    """Apply the palette; entries of 16 bits that hold 8 (all of the public ones do) become 8-bit colours."""
-    colours: Samples = apply_color_lut(frame, dataset)
-    if colours.dtype.itemsize == 1:
-        return colours
-    high, low = colours >> 8, colours & 0xFF
-    if not high.any():
-        return low.astype(np.uint8)
-    is_eight_bit = not low.any() or bool((low == high).all())
-    return high.astype(np.uint8) if is_eight_bit else colours
+def _unshifted(codec: Codec, dataset: Dataset, layout: PixelLayout) -> Iterator[Samples]:
+    """Yield frames whose samples were moved down to the lowest bit of their cells."""
+    if not layout.shift:
+        yield from codec.decode(dataset, layout)
+        return
+    wide = replace(layout, bits_stored=layout.bits_stored + layout.shift)
+    dataset.BitsStored, dataset.HighBit = wide.bits_stored, wide.bits_stored - 1
+    for frame in codec.decode(dataset, wide):
+        yield frame >> layout.shift

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit
 
 from hounsfield.core.study import InstanceRef
 from hounsfield.core.volume import Presentation
@@ -152,7 +152,9 @@ def _read_facts(dataset: Dataset, layout: PixelLayout) -> ObjectFacts:
 
 def _read_compression(attributes: FrameAttributes, layout: PixelLayout) -> str:
     """Return how the pixels lost information, empty when they did not (PS3.3 C.7.6.1.1.5)."""
-    if attributes.text("LossyImageCompression") != "01":
+    # Some converters leave the attribute out; these two processes cannot be without loss.
+    is_lossy = layout.transfer_syntax_uid in (JPEGBaseline8Bit, JPEGExtended12Bit)
+    if not is_lossy and attributes.text("LossyImageCompression") != "01":
         return ""
     method, ratio = attributes.text("LossyImageCompressionMethod"), attributes.text("LossyImageCompressionRatio")
     return " ".join(part for part in (method or UID(layout.transfer_syntax_uid).name, ratio) if part)

@@ -4,11 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 from hounsfield.errors import Undecodable
 from hounsfield.image.limits import PixelLimits
 
 FLOAT_KEYWORDS = {32: "FloatPixelData", 64: "DoubleFloatPixelData"}
+_WHOLE_CELLS = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
+)
 _BITS_ALLOCATED = (1, 8, 16, 32, 64)
 
 
@@ -27,6 +41,7 @@ class PixelLayout:
         is_float: Float or Double Float Pixel Data.
         photometric: Photometric Interpretation.
         transfer_syntax_uid: how the pixel data is encoded.
+        shift: bits of a cell below the sample, 0 unless High Bit lies above Bits Stored - 1.
     """
 
     rows: int
@@ -39,6 +54,7 @@ class PixelLayout:
     is_float: bool
     photometric: str
     transfer_syntax_uid: str
+    shift: int = 0
 
     @property
     def is_colour(self) -> bool:
@@ -72,6 +88,7 @@ def read_layout(dataset: Dataset, transfer_syntax_uid: str, uid: str, limits: Pi
         Undecodable: ``E309`` for an impossible description, ``E303`` beyond the limits.
     """
     bits = int(dataset.get("BitsAllocated") or 0)
+    stored = int(dataset.get("BitsStored") or bits)
     is_float = _is_float(dataset, bits)
     layout = PixelLayout(
         rows=int(dataset.get("Rows") or 0),
@@ -79,11 +96,12 @@ def read_layout(dataset: Dataset, transfer_syntax_uid: str, uid: str, limits: Pi
         samples=int(dataset.get("SamplesPerPixel") or 1),
         frames=int(dataset.get("NumberOfFrames") or 1),
         bits_allocated=bits,
-        bits_stored=int(dataset.get("BitsStored") or bits),
+        bits_stored=stored,
         is_signed=int(dataset.get("PixelRepresentation") or 0) == 1,
         is_float=is_float,
         photometric=str(dataset.get("PhotometricInterpretation") or "MONOCHROME2"),
         transfer_syntax_uid=transfer_syntax_uid,
+        shift=0 if is_float else _read_shift(dataset, bits, stored, transfer_syntax_uid),
     )
     if bits not in _BITS_ALLOCATED or not 1 <= layout.bits_stored <= bits or layout.samples not in (1, 3):
         found = f"{bits} bits allocated, {layout.bits_stored} stored, {layout.samples} samples per pixel"
@@ -102,3 +120,12 @@ def _is_float(dataset: Dataset, bits: int) -> bool:
     if any(keyword in dataset for keyword in FLOAT_KEYWORDS.values()):
         return True
     return bits in FLOAT_KEYWORDS and "BitsStored" not in dataset and "PixelData" not in dataset
+
+
+def _read_shift(dataset: Dataset, bits: int, stored: int, transfer_syntax_uid: str) -> int:
+    """Return how far samples lie above the lowest bit; no longer allowed since 2014, but archives are older.
+
+    Codestreams of JPEG hold the sample alone, and a High Bit that is too low is a slip of its writer.
+    """
+    high = int(dataset.get("HighBit") or 0)
+    return high + 1 - stored if transfer_syntax_uid in _WHOLE_CELLS and stored <= high < bits else 0

@@ -4,7 +4,12 @@ import zlib
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import Undecodable
@@ -35,10 +40,18 @@ def read_whole(instance: InstanceRef, limits: PixelLimits) -> Dataset:
 
 
 def transfer_syntax_of(dataset: Dataset, instance: InstanceRef) -> str:
-    """Return the transfer syntax from the file, from the archive, or the default one (PS3.5 section 10)."""
+    """Return the transfer syntax from the file, from the archive, or what the bare data set was read as."""
     meta = getattr(dataset, "file_meta", None)
     found = str(meta.get("TransferSyntaxUID") or "") if meta is not None else ""
-    return found or instance.transfer_syntax_uid or str(ImplicitVRLittleEndian)
+    return found or instance.transfer_syntax_uid or _guessed_syntax(dataset)
+
+
+def _guessed_syntax(dataset: Dataset) -> str:
+    """Return the native syntax that pydicom found a data set without a file header to be in."""
+    is_implicit, is_little_endian = dataset.original_encoding
+    if is_little_endian is False:
+        return str(ExplicitVRBigEndian)
+    return str(ExplicitVRLittleEndian if is_implicit is False else ImplicitVRLittleEndian)
 
 
 def _read(instance: InstanceRef, limits: PixelLimits, *, header_only: bool) -> Dataset:

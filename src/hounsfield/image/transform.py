@@ -78,7 +78,9 @@ def read_lookup_table(item: Dataset, *, is_signed: bool) -> LookupTable | None:
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
     data = item.LUTData
     if isinstance(data, bytes):
-        table = np.frombuffer(data, dtype="<u1" if bits <= 8 and len(data) <= (entries or 65536) + 1 else "<u2")
+        # OW is swapped with its data set, and pydicom leaves the bytes as they are.
+        word = ">u2" if item.original_encoding[1] is False else "<u2"
+        table = np.frombuffer(data, dtype="u1" if bits <= 8 and len(data) <= (entries or 65536) + 1 else word)
     else:
         table = np.atleast_1d(np.asarray(data, dtype=np.int64)).astype(np.uint16)
     table = table[: entries or 65536].astype(np.uint16)

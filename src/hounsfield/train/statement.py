@@ -149,9 +149,8 @@ def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ..
 
 
 def machine_name(name: str, index: int) -> str:
-    """Return a class name as a manifest takes it; a name in another script becomes its number."""
-    kept = re.sub(r"[^A-Za-z0-9_. -]+", "-", name).strip("-. _")[:64]
-    return kept or f"class-{index}"
+    """Return a class name as a manifest takes it: any script, without control characters and angle brackets."""
+    return re.sub(r"[\x00-\x1f\x7f<>]+", "-", name).strip()[:64].strip() or f"class-{index}"
 
 
 def _concept(facts: ClassFacts | None) -> ConceptEntry | None:

@@ -180,7 +180,8 @@ def test_slug(name: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("not_fractured", "not_fractured"), ("a/b", "a-b"), ("肺炎", "class-3"), ("é x", "x")]
+    ("name", "expected"),
+    [("not_fractured", "not_fractured"), ("肺炎", "肺炎"), ("a<b>\n", "a-b-"), (" é x ", "é x"), ("   ", "class-3")],
 )
 def test_machine_name(name: str, expected: str) -> None:
     assert machine_name(name, 3) == expected

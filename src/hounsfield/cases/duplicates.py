@@ -2,7 +2,9 @@
 
 Two likenesses must both reach the threshold. The first is the correlation of thumbnails without their broad shading, so
 that brightness and contrast do not count. The second is the correlation after the mean image of the data set is taken
-away, so that what all images share (a thorax looks like a thorax) does not count. Mirror images are compared as well.
+away, so that what all images share (a thorax looks like a thorax) does not count. A first likeness that no two patients
+reach is enough by itself: in a set of two images, or of frames of one film, the mean image is the copy. Mirror images
+are compared as well.
 """
 
 import hashlib
@@ -32,6 +34,13 @@ million reach it, against some 250 at 0.85, which would chain 95 children into o
 
 OTHER_PATIENT_THRESHOLD = 0.995
 """Likeness asked for when both patients are known and differ: small crops of different people look very alike."""
+
+SAME_SHAPE_THRESHOLD = 0.97
+"""First likeness that needs no second one.
+
+Of 1,600 brain MRI slices, 461 breast ultrasound images, 417 limb radiographs, 1,500 thumbnails of body parts and 1,736
+chest radiographs, every pair above it (420) also has a second likeness above 0.93.
+"""
 
 _SHADING_SIGMA = 4.0
 _BLOCK = 512
@@ -85,7 +94,7 @@ def find_near_copies(
     for first, second, likeness, is_mirrored in _candidates(shape, threshold):
         other = mirrored if is_mirrored else own
         centred = np.einsum("ij,ij->i", own[first], other[second])
-        likeness = np.minimum(likeness, centred)
+        likeness = np.where(likeness >= SAME_SHAPE_THRESHOLD, likeness, np.minimum(likeness, centred))
         both_known = (patients[first] >= 0) & (patients[second] >= 0) & (patients[first] != patients[second])
         keep = likeness >= np.where(both_known, OTHER_PATIENT_THRESHOLD, threshold)
         found.append((np.stack([first[keep], second[keep]], axis=1), likeness[keep].astype(np.float32)))

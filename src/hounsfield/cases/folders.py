@@ -1,13 +1,14 @@
 """Class folders: one folder a class; parts may lie above or below it, and folders further down are patients."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.cases.media import ImageKind, image_kind
-from hounsfield.cases.names import match_names, part_of, plain, summary
+from hounsfield.cases.names import match_names, part_of, plain, readable, summary
 from hounsfield.cases.patients import dicom_patients
 from hounsfield.cases.readers import FileReader
 from hounsfield.cases.table import Case, CaseTable, Source
@@ -42,9 +43,9 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
     found = _walk(data)
     if not found.images:
         raise DatasetError("E802", path=data.name, count=len(found.others), found=summary(found.others, 3))
-    rows = {parts: _place(parts) for parts in found.images}
+    rows = {parts: _place([readable(part) for part in parts]) for parts in found.images}
     folders = sorted({place[1] for place in rows.values() if place}, key=lambda name: (plain(name), name))
-    loose = ["/".join(parts) for parts, place in rows.items() if place is None]
+    loose = [readable("/".join(parts)) for parts, place in rows.items() if place is None]
     if len(loose) > len(rows) - len(loose):
         raise DatasetError("E801", found=f"{data.name}: {summary(['/'.join(parts) for parts in found.images], 3)}")
     if all(plain(name) in _NOT_CLASSES for name in folders):
@@ -54,7 +55,7 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
     patients = dicom_patients(data, [parts for parts, kind in found.images.items() if kind is ImageKind.DICOM])
     cases = tuple(
         Case(
-            "/".join(parts),
+            readable("/".join(parts)),
             index_of[place[1]],
             patients.get(parts) or place[2],
             place[0],
@@ -63,17 +64,18 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
         for parts, place in sorted(rows.items())
         if place
     )
-    return CaseTable(data.name, names, cases, _issues(found, loose, cases), "class-folders", FileReader())
+    return CaseTable(readable(data.name), names, cases, _issues(found, loose, cases), "class-folders", FileReader())
 
 
-def _place(parts: tuple[str, ...]) -> tuple[str | None, str, str | None] | None:
+def _place(parts: Sequence[str]) -> tuple[str | None, str, str | None] | None:
     """Return the part, the class folder and the patient that a relative path names, or None without a class."""
     folders = list(parts[:-1])
     part = part_of(folders[0]) if folders else None
     if part and len(folders) > 1:
         folders.pop(0)
     else:
-        part = part_of(folders[1]) if len(folders) > 1 else None
+        # below a class, TR05 and val-3 are patients; parts are named there without a number
+        part = part_of(folders[1]) if len(folders) > 1 and not re.search(r"\d", folders[1]) else None
         if part:
             folders.pop(1)
     if not folders:
@@ -95,7 +97,7 @@ def _walk(data: Path) -> _Found:
         subfolders[:] = sorted(name for name in subfolders if not _is_ignored(name))
         here = Path(folder)
         parts = here.relative_to(data).parts
-        links += ["/".join((*parts, name)) for name in subfolders if (here / name).is_symlink()]
+        links += [readable("/".join((*parts, name))) for name in subfolders if (here / name).is_symlink()]
         for name in sorted(files):
             count += 1
             if count > MAX_FILES:
@@ -104,11 +106,11 @@ def _walk(data: Path) -> _Found:
             if _is_ignored(name):
                 continue
             if path.is_symlink():
-                links.append("/".join((*parts, name)))
+                links.append(readable("/".join((*parts, name))))
                 continue
             kind = image_kind(path)
             if kind is None:
-                others.append("/".join((*parts, name)))
+                others.append(readable("/".join((*parts, name))))
             else:
                 images[(*parts, name)] = kind
     return _Found(images, tuple(others), tuple(links))

@@ -1,11 +1,13 @@
 """A manifest: a CSV file with a path and a label a row, and patient, part and other columns where they are known."""
 
 import csv
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.cases.names import match_names, part_of, plain, summary
+from hounsfield.cases.names import match_names, part_of, plain, readable, summary
 from hounsfield.cases.readers import FileReader
 from hounsfield.cases.table import Case, CaseTable, Source
 from hounsfield.core.quality import QualityIssue, Severity
@@ -58,14 +60,24 @@ def read_manifest(path: Path, class_names: Sequence[str] | None = None) -> CaseT
     kept: _Rows = []
     missing: _Rows = []
     for row in rows:
-        present = (path.parent / row[header.known["path"]]).exists()
+        present = _exists(path.parent / row[header.known["path"]])
         (kept if present else missing).append(row)
     if len(missing) > MAX_MISSING_SHARE * len(rows):
         absent = summary([row[header.known["path"]] for row in missing])
         raise DatasetError("E805", count=len(missing), total=len(rows), cases=absent)
     names, index_of, has_names = _classes(path, kept, header, class_names)
     cases = tuple(_case(path, row, header, index_of) for row in kept)
-    return CaseTable(path.stem, names, cases, _issues(cases, missing, header), "manifest", FileReader(), has_names)
+    return CaseTable(
+        readable(path.stem), names, cases, _issues(cases, missing, header), "manifest", FileReader(), has_names
+    )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # a name that is too long for the file system
+        return False
 
 
 def _read_rows(path: Path) -> tuple[_Rows, _Header]:
@@ -73,8 +85,11 @@ def _read_rows(path: Path) -> tuple[_Rows, _Header]:
         raise DatasetError("E815", path=path.name, reason=f"> {MAX_MANIFEST_BYTES // 2**20} MB")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        lines = text.splitlines()
-        reader = csv.DictReader(lines, delimiter=_delimiter(lines[0] if lines else ""), restval="", restkey="")
+        if "\0" in text:
+            raise DatasetError("E815", path=path.name, reason="NUL")
+        stream = io.StringIO(text, newline="")
+        delimiter = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0])
+        reader = csv.DictReader(stream, delimiter=delimiter, restval="", restkey="")
         rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError("E815", path=path.name, reason=type(error).__name__) from error

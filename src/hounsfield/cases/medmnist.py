@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.cases.names import PARTS, TEST, TRAINING, TUNING, medmnist_names, summary
+from hounsfield.cases.names import PARTS, TEST, TRAINING, TUNING, medmnist_names, readable, summary
 from hounsfield.cases.readers import ArrayReader
 from hounsfield.cases.table import Case, CaseTable, Source
 from hounsfield.core.quality import QualityIssue, Severity
@@ -17,6 +17,9 @@ from hounsfield.errors import DatasetError
 
 MAX_ARRAY_BYTES = 4 * 2**30
 """Largest array that is read into memory."""
+
+MAX_CLASSES = 1000
+"""Most classes, as many as a model package can have."""
 
 _KEYS = {TRAINING: "train", TUNING: "val", TEST: "test"}
 _Array = npt.NDArray[Any]
@@ -44,6 +47,8 @@ def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseT
     for part, (images, _) in parts.items():
         _check_images(images, len(labels[part]), path, part)
     highest = max(int(values.max()) for values in labels.values())
+    if highest >= MAX_CLASSES:
+        raise DatasetError("E806", found=highest, where=path.name, expected=f"0 … {MAX_CLASSES - 1}")
     published = medmnist_names(path, highest + 1)
     names = tuple(class_names or published or [str(index) for index in range(highest + 1)])
     if highest >= len(names):
@@ -58,7 +63,7 @@ def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseT
     reader = ArrayReader(tuple(images for images, _ in parts.values()))
     issues = (QualityIssue("Q800", Severity.NOTE, {"count": len(cases), "total": len(cases)}),)
     has_names = bool(class_names or published)
-    return CaseTable(path.stem, names, tuple(cases), issues, "medmnist", reader, has_names)
+    return CaseTable(readable(path.stem), names, tuple(cases), issues, "medmnist", reader, has_names)
 
 
 def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
@@ -118,7 +123,8 @@ def _as_labels(values: _Array, path: Path, part: str) -> npt.NDArray[np.int64]:
 
 def _check_images(images: _Array, count: int, path: Path, part: str) -> None:
     where = f"{path.name} {_KEYS[part]}_images"
-    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf" or 0 in images.shape:
+    has_other_channels = images.ndim == 4 and images.shape[-1] in (2, 4)
+    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf" or 0 in images.shape or has_other_channels:
         expected = "(n, row, column) (n, row, column, 3) (n, slice, row, column)"
         raise DatasetError("E812", where=where, found=f"{images.shape} {images.dtype}", expected=expected)
     if len(images) != count:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -38,12 +39,22 @@ def part_of(word: str) -> str | None:
 def plain(name: str) -> str:
     """Return a class name without case, spaces and signs, so that spellings can be compared.
 
-    >>> [plain(name) for name in ("No_Tumor", "notumour", "glioma_tumor", "NORMAL")]
-    ['notumor', 'notumor', 'glioma', 'normal']
+    Signs that make another class stay: plus and comparison, a minus at the end or before a number, and a decimal point
+    (``HER2+`` is not ``HER2-``, ``-1`` is not ``1``, ``1.5`` is not ``15``).
+
+    >>> [plain(name) for name in ("No_Tumor", "notumour", "glioma_tumor", "NORMAL", "HER2 +", "HER2-", "Pneumo-nia")]
+    ['notumor', 'notumor', 'glioma', 'normal', 'her2+', 'her2-', 'pneumonia']
     """
-    letters = re.sub(r"[\W_]+", "", name.lower()).replace("tumour", "tumor")
+    text = re.sub(r"[\u2010-\u2015\u2212]", "-", unicodedata.normalize("NFKC", name).casefold().strip())
+    letters = re.sub(r"(?<!^)-(?!$)|^-(?!\d|$)|(?<!\d)\.|\.(?!\d)|[^\w+<>=≤≥.-]|_", "", text) or text
+    letters = letters.replace("tumour", "tumor")
     short = re.sub(r"tumors?$", "", letters)
     return letters if short in ("", "no", "not", "non", "without") else short
+
+
+def readable(name: str) -> str:
+    """Return a file name that can be written as UTF-8: bytes that are none (GBK on Linux) become their numbers."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def means_absence(name: str) -> bool:

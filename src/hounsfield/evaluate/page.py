@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,7 @@ from hounsfield.evaluate.gallery import GalleryCase
 from hounsfield.evaluate.result import Evaluation
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.report.figures import Drawing
+from hounsfield.report.html import content_policy, visible
 
 TEMPLATE = "evaluation.html.j2"
 _SHOWN_REFUSED = 20
@@ -29,8 +31,11 @@ def _environment() -> Environment:
     text = files("hounsfield.evaluate").joinpath(f"templates/{TEMPLATE}").read_text(encoding="utf-8")
     environment = Environment(
         loader=DictLoader({TEMPLATE: text}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=visible,
     )  # fmt: skip
+    parts = [match[1] for tag in ("style", "script") if (match := re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL))]
+    environment.globals["policy"] = content_policy(*parts)
+    environment.filters["number"] = number_text
     environment.filters["say"] = say
     environment.filters["interval"] = interval_text
     environment.filters["tell"] = tell
@@ -50,10 +55,15 @@ def tell(reason: Any) -> Markup:
 def _both(texts: Mapping[str, str]) -> Markup:
     return Markup("").join(
         Markup('<span data-lang="{0}" lang="{1}">{2}</span>').format(
-            language, "zh-CN" if language == "zh" else language, escape(text)
+            language, "zh-CN" if language == "zh" else language, escape(visible(text))
         )
         for language, text in texts.items()
     )
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """Return a figure with its decimals, or a dash for one that is not defined."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
 def interval_text(interval: Interval, digits: int = 3) -> str:

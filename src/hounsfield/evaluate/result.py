@@ -123,6 +123,7 @@ class Evaluation:
         scores = [f"probability_{name}" for name in names]
         writer.writerow(["identifier", "group", "reference", "called", "is_right", *scores, "is_outside", "refused"])
         rows = zip(self.cases, scored.labels, scored.called, scored.probabilities, strict=True)
+        names = tuple(_cell(name) for name in names)
         for case, label, called, values in rows:
             verdict = ["yes" if label == called else "no", *(f"{value:.6f}" for value in values)]
             reference = [_cell(case.identifier), case.group, names[label], names[called]]
@@ -134,7 +135,7 @@ class Evaluation:
 
 def _cell(text: str) -> str:
     """Keep a spreadsheet from taking a file name for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
 def _number(value: float) -> float | None:

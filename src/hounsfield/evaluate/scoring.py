@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from hounsfield.core.prediction import Interval
 from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
-from hounsfield.metrics.confusion import decision_statistics
+from hounsfield.metrics.confusion import FRACTIONS, decision_statistics
 from hounsfield.metrics.discrimination import auroc_of, average_precision_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of, macro_average_precision_of
@@ -17,6 +17,7 @@ HEADLINE = ("auroc", "accuracy", "sensitivity", "specificity", "f1", "brier", "e
 """The measures that every evaluation states first, in this order."""
 
 _CENTRED = frozenset({"ece"})
+_AREAS = ("auroc", "average_precision")
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,25 @@ def measure(scored: Scored, resamples: int, seed: int, names: tuple[str, ...] = 
     if names:
         statistics = {name: statistics[name] for name in names}
     weights = resample_weights(scored.labels, scored.groups, resamples, seed)
-    return bootstrap_intervals(statistics, weights, len(scored.labels), _CENTRED)
+    trials = {name: count for name, count in trials_of(scored).items() if name in statistics}
+    return bootstrap_intervals(statistics, weights, len(scored.labels), _CENTRED, trials=trials)
+
+
+def trials_of(scored: Scored) -> dict[str, int]:
+    """Return how many independent cases (groups) each fraction rests on, by its name."""
+
+    def groups_in(keep: npt.NDArray[np.bool_]) -> int:
+        return len(np.unique(scored.groups[keep]))
+
+    every = np.ones(len(scored.labels), dtype=bool)
+    smallest = min(groups_in(scored.labels == label) for label in np.unique(scored.labels))
+    trials = dict.fromkeys((*_AREAS, *FRACTIONS), smallest) | {"accuracy": groups_in(every)}
+    if scored.positive is None:
+        return trials
+    called = scored.called == scored.positive
+    return trials | {
+        "sensitivity": groups_in(scored.is_positive),
+        "specificity": groups_in(~scored.is_positive),
+        "positive_predictive_value": groups_in(called),
+        "negative_predictive_value": groups_in(~called),
+    }

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.core.prediction import Interval
+from hounsfield.metrics.intervals import wilson
 from hounsfield.metrics.weights import Booleans, Floats
 
 
@@ -41,8 +42,16 @@ def delong_covariance(is_positive: Booleans, scores: Floats) -> tuple[npt.NDArra
 
 
 def delong_interval(is_positive: Booleans, scores: Floats, level: float = 0.95) -> Interval:
-    """Return the AUROC of scores (n,) with DeLong's normal interval, kept within 0 and 1; cases must be independent."""
+    """Return the AUROC of scores (n,) with DeLong's normal interval, kept within 0 and 1; cases must be independent.
+
+    Scores that separate the classes, or that are all alike, have no variance, which is no certainty: so many disjoint
+    pairs of a positive and a negative case as there are in the smaller class are independent trials that a positive
+    scores higher, and their Wilson interval stands instead.
+    """
     area, covariance = delong_covariance(is_positive, scores)
+    if covariance[0, 0] == 0:
+        pairs = int(min(is_positive.sum(), (~is_positive).sum()))
+        return wilson(float(area[0]) * pairs, pairs, level)
     half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(covariance[0, 0]))
     value = float(area[0])
     return Interval(value, max(0.0, value - half), min(1.0, value + half), level)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from statistics import NormalDist
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def wilson(successes: float, trials: float, level: float = LEVEL) -> Interval:
     share = successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * float(np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)))
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half), level)
+    return Interval(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)), level)
 
 
 def resample_weights(
@@ -73,6 +74,7 @@ def bootstrap_intervals(
     count: int,
     centred: frozenset[str] = frozenset(),
     level: float = LEVEL,
+    trials: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Interval]:
     """Return the value of each statistic with its percentile interval (Efron 1979).
 
@@ -83,6 +85,9 @@ def bootstrap_intervals(
         centred: names of statistics that resampling moves upwards (a calibration error); their resamples are shifted by
             the bootstrap estimate of that bias and kept at 0 or above (Efron and Tibshirani 1993, chapter 10).
         level: of the interval.
+        trials: by name of a statistic in 0..1, how many independent cases it rests on. Where every resample gives the
+            same value (no case was called wrongly), the bootstrap would claim certainty; the Wilson interval of so many
+            trials stands instead.
     """
     drawn: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in statistics}
     for chunk in weights:
@@ -95,7 +100,10 @@ def bootstrap_intervals(
         samples = samples[np.isfinite(samples)]
         if name in centred and len(samples):
             samples = np.maximum(samples - (samples.mean() - value), 0.0)
-        intervals[name] = _percentile(value, samples, level)
+        interval = _percentile(value, samples, level)
+        if name in trials and interval.low == interval.high and 0 <= value <= 1:
+            interval = wilson(value * trials[name], trials[name], level)
+        intervals[name] = interval
     return intervals
 
 

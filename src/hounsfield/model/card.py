@@ -170,7 +170,7 @@ def _line(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return _line(text).replace("|", "\\|")
+    return _line(text).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _step(step: object) -> str:

@@ -48,6 +48,14 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 _READ_MODES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether something is at a path; a name that no file system takes is nowhere."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def read_parts(path: Path) -> dict[str, bytes]:
     """Return the checked parts of a package.
 

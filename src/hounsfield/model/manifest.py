@@ -190,12 +190,15 @@ def read_manifest(raw: bytes) -> Manifest:
         ManifestMismatch: ``E503``, it is not JSON of the wanted form; the facts name the first faults.
     """
     try:
-        return Manifest.model_validate(json.loads(raw, object_pairs_hook=_unique), strict=False)
+        manifest = Manifest.model_validate(json.loads(raw, object_pairs_hook=_unique), strict=False)
+        # half a letter (a lone surrogate) in a preparing step could not be written again
+        manifest.to_json()
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]]
         raise ManifestMismatch("E503", found="; ".join(faults)[:600]) from error
     except (ValueError, RecursionError) as error:
         raise ManifestMismatch("E503", found=str(error)[:200]) from error
+    return manifest
 
 
 def manifest_schema() -> dict[str, Any]:

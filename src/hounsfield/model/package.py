@@ -9,7 +9,7 @@ from pathlib import Path
 from hounsfield.core.prediction import ModelIdentity
 from hounsfield.errors import ManifestMismatch, ModelError
 from hounsfield.model.card import model_card
-from hounsfield.model.container import SUMS_PART, pack, read_parts, sums_of
+from hounsfield.model.container import SUMS_PART, is_there, pack, read_parts, sums_of
 from hounsfield.model.manifest import CARD_PART, MANIFEST_PART, NETWORK_PART, Manifest, Part, read_manifest
 
 SUFFIX = ".model"
@@ -42,8 +42,8 @@ def open_package(path: Path) -> ModelPackage:
         ManifestMismatch: ``E503`` the manifest is not valid, ``E505`` it does not speak of these parts.
         WeightsMismatch: ``E504`` a part is not what its digest says.
     """
-    if not path.exists():
-        raise ModelError("E501", found=path.name, expected=f"a {SUFFIX} file or a folder")
+    if not is_there(path):
+        raise ModelError("E501", found=path.name[:80], expected=f"a {SUFFIX} file or a folder")
     parts = read_parts(path)
     manifest = read_manifest(parts[MANIFEST_PART])
     if manifest.parts != {NETWORK_PART: _part(parts[NETWORK_PART]), CARD_PART: _part(parts[CARD_PART])}:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hounsfield.errors import ModelError
-from hounsfield.model.container import read_manifest_part
+from hounsfield.model.container import is_there, read_manifest_part
 from hounsfield.model.manifest import Manifest, read_manifest
 from hounsfield.model.package import SUFFIX, ModelPackage, open_package
 
@@ -76,7 +76,7 @@ def find_model(name_or_path: str | Path, folders: Sequence[Path] = ()) -> ModelP
     """
     path = Path(name_or_path)
     is_name = isinstance(name_or_path, str) and path.name == name_or_path and path.suffix != SUFFIX
-    if not is_name or (path.exists() and _is_package(path)):
+    if not is_name or (is_there(path) and _is_package(path)):
         return open_package(path)
     summaries = list_models(folders)
     for summary in summaries:

@@ -87,7 +87,7 @@ def _render(template: str, language: Language, **content: object) -> str:
             disclaimer=both(narrative.disclaimer),
             style=Markup(style),  # noqa: S704 - our own file, not input
             script=Markup(script),  # noqa: S704 - our own file, not input
-            policy=_policy(style, script),
+            policy=content_policy(style, script),
             **content,
         )
     )
@@ -101,7 +101,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=visible,
     )
     environment.globals["ui"] = ui
     return environment
@@ -112,7 +112,7 @@ def _resource(name: str) -> str:
     return files("hounsfield.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _visible(value: object) -> object:
+def visible(value: object) -> object:
     """Replace control characters and those that turn the direction of text: they can make a page lie."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
@@ -122,8 +122,8 @@ def _visible(value: object) -> object:
     )
 
 
-def _policy(style: str, script: str) -> str:
-    """Return the Content Security Policy: data images, and the very style and script that are in the page."""
+def content_policy(style: str, script: str) -> str:
+    """Return the Content Security Policy of a page: data images, and the very style and script that are in the page."""
     return (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"

@@ -29,7 +29,7 @@ def write_json(report: Report, folder: Path, files: Sequence[WrittenFile] = ()) 
         ReportError: ``E600`` when the file cannot be written, ``E606`` when a number is not finite.
     """
     content = study_entry(Bundle(report, tuple(files)), relative_to=folder)
-    path = write_atomic(folder / FILE_NAME, render_json({"format_version": FORMAT_VERSION, **content}).encode())
+    path = write_atomic(folder / FILE_NAME, _bytes({"format_version": FORMAT_VERSION, **content}))
     return WrittenFile(FileKind.JSON, path)
 
 
@@ -43,6 +43,11 @@ def render_json(content: JsonObject) -> str:
         return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
     except ValueError as error:
         raise ReportError("E606") from error
+
+
+def _bytes(content: JsonObject) -> bytes:
+    """Return JSON in UTF-8; half a letter (of a file name that is no UTF-8) becomes its escape, which JSON reads."""
+    return render_json(content).encode("utf-8", "backslashreplace")
 
 
 def studies_document(

@@ -106,7 +106,7 @@ def link_to(item: WrittenFile, folder: Path) -> Link:
     """Return the link to a file from a page in a folder."""
     path = item.path.relative_to(folder) if item.path.is_relative_to(folder) else Path(item.path.name)
     # './' keeps a file name with a colon from being read as a scheme.
-    address = "./" + quote(path.as_posix())
+    address = "./" + quote(path.as_posix().encode("utf-8", "surrogateescape"))
     return Link(ui(f"page-file-{item.kind.value.replace(' ', '-')}"), path.as_posix(), address)
 
 

@@ -52,7 +52,7 @@ def apply_window(values: Samples, window: Window) -> npt.NDArray[np.float32]:
         >>> apply_window(np.array([-10, 0, 50, 100]), Window(50, 100, "LINEAR_EXACT")).tolist()
         [0.0, 0.0, 0.5, 1.0]
     """
-    x = values.astype(np.float32)
+    x = _as_working(values)
     center, width = window.center, window.width
     if window.function == "SIGMOID":
         with np.errstate(over="ignore"):
@@ -64,7 +64,7 @@ def apply_window(values: Samples, window: Window) -> npt.NDArray[np.float32]:
     x -= center
     x /= width
     x += 0.5
-    return np.clip(x, 0.0, 1.0, out=x)
+    return np.clip(x, 0.0, 1.0, out=x).astype(np.float32, copy=False)
 
 
 def _shown(volume: Volume, array: Samples, *, keep_colour: bool) -> npt.NDArray[np.float32]:
@@ -138,8 +138,16 @@ def _stretch(array: Samples, limits: tuple[float, float]) -> npt.NDArray[np.floa
     low, high = limits
     if high <= low:
         return np.zeros(array.shape, dtype=np.float32)
-    shown = (array.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    return np.clip(shown, 0.0, 1.0, out=shown)
+    shown = _as_working(array)
+    shown -= low
+    shown /= high - low
+    return np.clip(shown, 0.0, 1.0, out=shown).astype(np.float32, copy=False)
+
+
+def _as_working(array: Samples) -> npt.NDArray[np.floating[Any]]:
+    """Return a copy in double precision where single cannot tell samples apart, such as integers above 2^24."""
+    is_wide = array.dtype.itemsize > (4 if array.dtype.kind == "f" else 2)
+    return array.astype(np.float64) if is_wide else array.astype(np.float32)
 
 
 def _is_padding(array: Samples, padding: tuple[float, float]) -> npt.NDArray[np.bool_]:

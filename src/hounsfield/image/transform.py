@@ -62,8 +62,8 @@ class ModalityTransform:
         """Return modality values, float32 unless the stored values are float64."""
         if self.lookup_table is not None:
             return self.lookup_table.apply(stored)
-        kind = np.float64 if stored.dtype.itemsize >= 4 else np.float32
-        out: Samples = stored.astype(kind)
+        # In double precision: a slope of 0.99999 and an intercept of -1024 would cancel six digits of a single one.
+        out: Samples = stored.astype(np.float64)
         if self.slope != 1.0:
             np.multiply(out, self.slope, out=out)
         if self.intercept != 0.0:

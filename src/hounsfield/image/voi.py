@@ -58,8 +58,11 @@ def _read_padding(
         return None
     limit = attributes.number("PixelPaddingRangeLimit")
     stored = [_as_stored(bound, layout) for bound in (value, value if limit is None else limit)]
-    mapped = sorted(bound * transform.slope + transform.intercept for bound in stored)
-    return mapped[0], mapped[1]
+    if transform.is_integral:
+        return min(stored) + transform.intercept, max(stored) + transform.intercept
+    # The samples' own arithmetic, so that the bounds equal them to the last bit.
+    mapped = transform.apply(np.asarray(stored, dtype=np.int64))
+    return float(mapped.min()), float(mapped.max())
 
 
 def _as_stored(value: float, layout: PixelLayout) -> float:

@@ -82,6 +82,8 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
 def _read(data: Path, options: TrainOptions, recipe: Recipe, talk: Talk) -> CaseTable:
     names = options.class_names or tuple(entry.name for entry in recipe.classes)
     table = read_cases(data, names or None)
+    if table.layout == "manifest" and data.is_dir():
+        table = replace(table, name=data.name)
     facts = {"cases": len(table), "classes": ", ".join(table.class_names), "data": table.name}
     talk(TrainEvent("ui.train.read", facts))
     return table

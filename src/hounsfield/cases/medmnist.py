@@ -47,8 +47,6 @@ def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseT
     for part, (images, _) in parts.items():
         _check_images(images, len(labels[part]), path, part)
     highest = max(int(values.max()) for values in labels.values())
-    if highest >= MAX_CLASSES:
-        raise DatasetError("E806", found=highest, where=path.name, expected=f"0 … {MAX_CLASSES - 1}")
     published = medmnist_names(path, highest + 1)
     names = tuple(class_names or published or [str(index) for index in range(highest + 1)])
     if highest >= len(names):
@@ -115,10 +113,10 @@ def _as_labels(values: _Array, path: Path, part: str) -> npt.NDArray[np.int64]:
             raise DatasetError("E809", where=where, count=int((~np.isfinite(values)).sum()))
         if (values != np.round(values)).any():
             raise DatasetError("E812", where=where, found=f"{values.dtype}", expected="0, 1, 2, …")
-    labels = values.astype(np.int64)
-    if labels.min() < 0:
-        raise DatasetError("E806", found=int(labels.min()), where=where, expected="0, 1, 2, …")
-    return labels
+    for label in (values.min().item(), values.max().item()):
+        if not 0 <= label < MAX_CLASSES:
+            raise DatasetError("E806", found=label, where=where, expected=f"0 … {MAX_CLASSES - 1}")
+    return values.astype(np.int64)
 
 
 def _check_images(images: _Array, count: int, path: Path, part: str) -> None:

@@ -76,7 +76,7 @@ def make_plan(
 
 def _defaults(found: Fingerprint) -> tuple[Defaults, tuple[Reason, ...]]:
     if found.side <= SMALL_SIDE:
-        defaults = Defaults(max(22, found.side), "article", 120_000, SMALL_LEARNING, SMALL_AUGMENT)
+        defaults = Defaults(max(22, found.side), "article", 90_000, SMALL_LEARNING, SMALL_AUGMENT)
     elif found.side <= MIDDLE_SIDE:
         defaults = Defaults(64, "small-residual", 150_000, LARGE_LEARNING, LARGE_AUGMENT)
     else:

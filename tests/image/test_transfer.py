@@ -73,7 +73,9 @@ def test_unsigned_series_has_one_digest(tmp_path: Path, debian_tool: Tool, name:
     assert other.issues == plain.issues == ()
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSLESS if name.startswith(("impl", "expl", "RLE", "JPEG"))])
+@pytest.mark.parametrize(
+    "name", ["implicit", "explicit big endian", "RLE", "JPEG lossless SV1", "JPEG lossless, predictor 4", "JPEG-LS"]
+)
 def test_signed_sixteen_bits_with_a_slope_have_one_digest(tmp_path: Path, debian_tool: Tool, name: str) -> None:
     paths = list(write_pet(tmp_path / "plain"))[:3]
     for path in paths:
@@ -94,10 +96,9 @@ def _negated(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     "name", ["implicit", "explicit big endian", "deflated", "RLE", "JPEG lossless SV1", "JPEG-LS", "JPEG-LS cooked"]
 )
-@pytest.mark.parametrize("rows", [24, 25])
-def test_colour_capture_has_one_digest(tmp_path: Path, debian_tool: Tool, name: str, rows: int) -> None:
+def test_colour_capture_has_one_digest(tmp_path: Path, debian_tool: Tool, name: str) -> None:
     """An odd number of bytes asks for the padding byte of every encoding."""
-    pixels = np.random.default_rng(rows).integers(0, 256, (rows, 33, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(25).integers(0, 256, (25, 33, 3), dtype=np.uint8)
     path = write_secondary_capture(tmp_path / "plain", pixels)
     converted = _convert(debian_tool, [path], LOSSLESS[name], tmp_path / "converted")
     array = only_volume(converted).array
@@ -112,7 +113,7 @@ def test_interleaving_of_jpeg_ls_does_not_matter(tmp_path: Path, debian_tool: To
     np.testing.assert_array_equal(only_volume(converted).array[:, 0], pixels.transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("name", ["explicit big endian", "deflated", "RLE", "RLE without offsets", "RLE in fragments"])
+@pytest.mark.parametrize("name", ["explicit big endian", "RLE without offsets", "RLE in fragments"])
 @pytest.mark.parametrize("kind", ["cine", "enhanced"])
 def test_frames_of_one_object_stay_in_order(tmp_path: Path, debian_tool: Tool, name: str, kind: str) -> None:
     if kind == "cine":

@@ -24,7 +24,8 @@ td.n { text-align: right; font-variant-numeric: tabular-nums }
 code { font-size: .9em; overflow-wrap: anywhere }
 .zh { color: #444 }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem }
-.figures svg { max-width: 100%; height: auto }
+.figures figure { margin: 0; flex: 1 1 24rem; max-width: 29rem }
+.figures svg { width: 100%; height: auto }
 .warn { border-left: 4px solid #b35900; padding-left: .6rem }
 @media (prefers-color-scheme: dark) {
   body { background: #161616; color: #eee } .zh { color: #bbb } .figures { background: #fff }
@@ -97,7 +98,8 @@ def training_page(story: Story, figures: dict[str, str]) -> str:
         _facts(facts),
         *[_metrics(assessment) for assessment in story.assessments],
         _points(manifest),
-        f'<h2>{_both("train.page.figures")}</h2><div class="figures">{"".join(map(_inline, figures.values()))}</div>',
+        f"<h2>{_both('train.page.figures')}</h2><p>{_both('train.page.curves-note')}</p>",
+        f'<div class="figures">{"".join(map(_inline, figures.values()))}</div>',
         _issues(story.issues),
         _reasons(story.plan),
         _limits(manifest),

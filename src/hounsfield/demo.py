@@ -34,16 +34,14 @@ def demo_cases() -> tuple[DemoCase, ...]:
     """Return the studies of the demo: phantoms of each kind of image, then files of pydicom."""
     chest, head = phantoms.ChestPhantom, phantoms.HeadPhantom
     identity = phantoms.PhantomIdentity
+    films = (
+        ("chest-film", chest(), "004Y"),
+        ("chest-film-opacity", chest(opacity_mm=45.0), "004Y"),
+        ("chest-film-monochrome1", chest(is_inverted=True), "004Y"),
+        ("chest-film-adult", chest(), "050Y"),
+    )
     made = (
-        DemoCase("chest-film", lambda folder: phantoms.write_chest(folder, chest(), identity("chest film"))),
-        DemoCase(
-            "chest-film-opacity",
-            lambda folder: phantoms.write_chest(folder, chest(opacity_mm=45.0), identity("chest film with opacity")),
-        ),
-        DemoCase(
-            "chest-film-monochrome1",
-            lambda folder: phantoms.write_chest(folder, chest(is_inverted=True), identity("chest film, MONOCHROME1")),
-        ),
+        *(DemoCase(name, _filmer(phantom, identity(name, age=age))) for name, phantom, age in films),
         DemoCase("head-mr", lambda folder: phantoms.write_head(folder, head(), identity("head MR"))),
         DemoCase(
             "head-mr-mass",
@@ -57,6 +55,10 @@ def demo_cases() -> tuple[DemoCase, ...]:
         DemoCase("colour-chart", phantoms.write_secondary_capture),
     )
     return (*made, *(DemoCase(f"pydicom-{name.partition('.')[0].lower()}", _copier(name)) for name in INSTALLED))
+
+
+def _filmer(phantom: phantoms.ChestPhantom, identity: phantoms.PhantomIdentity) -> Callable[[Path], object]:
+    return lambda folder: phantoms.write_chest(folder, phantom, identity)
 
 
 def _copier(name: str) -> Callable[[Path], object]:

@@ -33,6 +33,7 @@ def demo(
 def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:
     for case in data["cases"]:
         yield f"{case['name']:<28} {case['verdict']:<7} {case['answer']}"
+    yield talk.label("demo-note")
     yield talk.label("research-only")
     yield f"{talk.label('written')}:"
     for page in data["pages"]:

@@ -156,7 +156,7 @@ def test_frames_of_different_known_patients_are_only_joined_when_they_are_the_sa
 
 
 def test_the_likeness_is_the_correlation_of_numpy():
-    """For two images far apart from the rest the first likeness decides; it is Pearson's r of band-passed thumbnails."""
+    """Above the threshold the first likeness decides; it is Pearson's r of band-passed thumbnails."""
     images = np.stack([picture(seed, SIDE).astype(np.float32) for seed in range(6)])
     images[5] = images[2] + np.random.default_rng(0).normal(0, 3, (SIDE, SIDE))
     copies = find_near_copies(images, np.full(6, -1))

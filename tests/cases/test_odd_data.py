@@ -1,4 +1,4 @@
-"""Data sets as people have them: odd pixels, odd tables, odd arrays, real DICOM; each read rightly or refused in words."""
+"""Data sets as people have them: odd pixels, tables, arrays, real DICOM; each read rightly or refused in words."""
 
 import csv
 import io

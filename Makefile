@@ -92,13 +92,13 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 	$(call say,"Training the starter models from $(DATA): 10 to 40 minutes")
 	@mkdir -p $(STARTERS) build
 	@$(BIN)/python starters/build_body_part.py $(DATA) build/body-part
-	@$(call train,chest-xray-pneumonia,$(DATA)/chest_xray_pneumonia)
-	@$(call train,body-part,build/body-part)
-	@$(call train,brain-mri-tumour,$(DATA)/brain_mri)
+	@$(call train,chest-xray-pneumonia,$(DATA)/chest_xray_pneumonia,2)
+	@$(call train,body-part,build/body-part,2)
+	@$(call train,brain-mri-tumour,$(DATA)/brain_mri,1)
 
 # Threads that wait by spinning take the time of whatever else runs here; the weights are the same either way.
 train = OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 $(BIN)/hounsfield train $(2) -o build/$(1).model \
-	--recipe starters/$(1).toml --threads 2 && cp build/$(1).model $(STARTERS)/
+	--recipe starters/$(1).toml --threads $(3) && cp build/$(1).model $(STARTERS)/
 
 clean: ## remove .venv, caches and what the commands wrote
 	@rm -rf $(VENV) demo-out dist build runs bench-out htmlcov .coverage .coverage.* .*_cache .hypothesis

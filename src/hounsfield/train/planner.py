@@ -80,7 +80,7 @@ def _defaults(found: Fingerprint) -> tuple[Defaults, tuple[Reason, ...]]:
     elif found.side <= MIDDLE_SIDE:
         defaults = Defaults(64, "small-residual", 150_000, LARGE_LEARNING, LARGE_AUGMENT)
     else:
-        defaults = Defaults(128, "small-residual", 100_000, LARGE_LEARNING, LARGE_AUGMENT)
+        defaults = Defaults(128, "small-residual", 70_000, LARGE_LEARNING, LARGE_AUGMENT)
     facts: dict[str, str | int | float] = {"side": found.side, "size": defaults.side, "network": defaults.network}
     return defaults, (Reason(choice="network", key="ui.train.reason.size", facts=facts),)
 
@@ -101,7 +101,8 @@ def _network(
         raise SettingsError("E830", found=f"network.{min(strange)}")
     values: dict[str, Any] = {"class_count": len(class_names), "rows": side, "columns": side, "standardise": True}
     if name == "small-residual" and side > MIDDLE_SIDE:
-        values |= {"widths": (32, 64, 128, 160), "depths": (1, 1, 1, 1), "strides": (2, 2, 2, 1), "dropout": 0.3}
+        values |= {"widths": (24, 48, 96, 128), "depths": (1, 1, 1, 1), "strides": (2, 2, 2, 1)}
+        values |= {"dropout": 0.3, "members": 3}
     elif name == "small-residual":
         values |= {"stem_stride": 1, "stem_kernel": 3, "dropout": 0.3}
     if name.startswith(("vgg", "alexnet")):
@@ -180,6 +181,7 @@ LARGE_LEARNING = Learning(
     mixup=Mixup(alpha=0.2, probability=0.25),
     average_decay=0.995,
     patience=40,
+    keep="last",
 )
 SMALL_AUGMENT: tuple[Augmentation, ...] = (
     Affine(rotation_degrees=10, scale=(0.9, 1.1), aspect=0.05, shift_fraction=0.05, flip_probability=0.5),

@@ -131,7 +131,8 @@ def _scaled(image: Image) -> Samples:
     stored: Samples = np.asanyarray(proxy.get_unscaled())
     slope, intercept = float(proxy.slope), float(proxy.inter)
     is_plain = slope == 1.0 and intercept == 0.0
-    array = stored if is_plain else stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    # In double precision, as the intercept may cancel most of a large integer.
+    array = stored if is_plain else stored.astype(np.float64) * slope + intercept
     if array.dtype.kind == "f" and array.dtype.itemsize > 4:
         array = array.astype(np.float32)
     array = np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))

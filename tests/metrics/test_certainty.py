@@ -155,7 +155,7 @@ def test_delong_of_a_worked_example():
 
 
 def test_delongs_test_against_permutations():
-    """Swapping the two scores of a case is a null distribution of its own; both tests agree on a clear and a dim one."""
+    """Swapping the two scores of a case is a null distribution of its own; both tests agree on clear and dim cases."""
     chance = np.random.default_rng(5)
     is_positive, base = binormal(chance, 60, 60, 1.2)
     for noise in (0.6, 2.5):

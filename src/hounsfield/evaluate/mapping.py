@@ -35,7 +35,8 @@ def map_labels(table: CaseTable, classes: tuple[PredictedClass, ...]) -> npt.NDA
     """Return the model's class index (n,) of each case, -1 for cases without a label.
 
     Names are compared without case, spaces and signs; a class that means absence (``normal``, ``notumor``) stands for
-    the model's only class that is no finding. Labels that are mere numbers count the model's classes in their order.
+    the model's only class that is no finding. Labels that are mere numbers count the model's classes from 0, whichever
+    of them occur.
 
     Raises:
         DatasetError: ``E851`` a class of the data is none of the model's.
@@ -48,8 +49,8 @@ def map_labels(table: CaseTable, classes: tuple[PredictedClass, ...]) -> npt.NDA
     for label in used:
         name = table.class_names[label]
         known = index_of.get(plain(name))
-        if known is None and not table.has_published_names and label < len(names):
-            known = label
+        if known is None and not table.has_published_names and name.isdecimal() and int(name) < len(names):
+            known = int(name)
         if known is None and len(absent) == 1 and means_absence(name):
             known = absent[0]
         if known is None:

@@ -103,7 +103,8 @@ def _valid_cosines(values: tuple[float, ...]) -> Cosines | None:
 def _read_spacing(attributes: FrameAttributes, modality: str) -> tuple[Pair | None, Calibration]:
     """Return (row spacing, column spacing) and what it is worth (PS3.3 10.7.1)."""
     spacing = _pair(attributes.numbers("PixelSpacing"))
-    if modality in PROJECTION_MODALITIES:
+    # Only reconstructed planes have a Pixel Measures macro: those of tomosynthesis and rotational angiography.
+    if modality in PROJECTION_MODALITIES and not attributes.sequence("PixelMeasuresSequence"):
         return _read_projection(attributes, spacing)
     if modality in ("US", "IVUS", "BDUS"):
         region = _read_ultrasound_region(attributes)

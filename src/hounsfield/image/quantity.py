@@ -83,6 +83,7 @@ def _read_pet(stack: Stack, started_seconds: float | None, series_uid: str) -> M
         return Meaning(Quantity.SUV_BW, tuple(scale.factor for scale in scales))
     reason = next((scale.reason for scale in scales if scale.reason), "")
     issue = QualityIssue("Q318", Severity.WARN, {"reason": reason}, series_uid)
-    if quantities == {Quantity.ACTIVITY}:
-        return Meaning(Quantity.ACTIVITY, tuple(scale.factor for scale in scales), (issue,))
+    activities = [scale.activity_factor for scale in scales if scale.activity_factor is not None]
+    if len(activities) == len(scales):
+        return Meaning(Quantity.ACTIVITY, tuple(activities), (issue,))
     return Meaning(Quantity.ARBITRARY, issues=(issue,))

@@ -10,6 +10,8 @@ from hounsfield.image.attributes import FrameAttributes, numbers_of
 from hounsfield.image.times import read_datetime, read_time
 
 _DAY_SECONDS = 86_400.0
+_LEAST_DOSE_BQ = 1e5
+"""Less is a dose in MBq: no PET scanner sees a tenth of a megabecquerel in a patient."""
 _PHILIPS_SUV, _PHILIPS_ACTIVITY, _PHILIPS_GROUP, _PHILIPS_CREATOR = 0x00, 0x09, 0x7053, "Philips PET Private Group"
 
 
@@ -48,11 +50,19 @@ class PetFacts:
 
 @dataclass(frozen=True)
 class PetScale:
-    """A factor on rescaled values and what they become; a reason where body-weight SUV cannot be had."""
+    """A factor on rescaled values and what they become; a reason where body-weight SUV cannot be had.
+
+    Attributes:
+        factor: of the rescaled values.
+        quantity: what they become.
+        reason: why it is not body-weight SUV, empty when it is.
+        activity_factor: what takes the rescaled values to Bq/ml, None where they are no activity.
+    """
 
     factor: float
     quantity: Quantity
     reason: str = ""
+    activity_factor: float | None = None
 
 
 def read_pet_facts(dataset: Dataset) -> PetFacts:
@@ -100,8 +110,9 @@ def scale_pet(facts: PetFacts, started_seconds: float | None, acquired_seconds: 
     reason = _missing(facts)
     decay = None if reason else _decay_factor(facts, started_seconds, acquired_seconds)
     if reason or decay is None or not facts.weight_kg or not facts.dose_bq:
-        return PetScale(activity, Quantity.ACTIVITY, reason or "acquisition or injection time")
-    return PetScale(activity * decay * facts.weight_kg * 1000.0 / facts.dose_bq, Quantity.SUV_BW)
+        return PetScale(activity, Quantity.ACTIVITY, reason or "acquisition or injection time", activity)
+    factor = activity * decay * facts.weight_kg * 1000.0 / facts.dose_bq
+    return PetScale(factor, Quantity.SUV_BW, activity_factor=activity)
 
 
 def _missing(facts: PetFacts) -> str:
@@ -111,7 +122,7 @@ def _missing(facts: PetFacts) -> str:
         ("attenuation correction", "ATTN" in facts.corrections),
         ("decay correction", is_decayed and facts.decay_correction in ("START", "ADMIN", "NONE")),
         ("patient weight", bool(facts.weight_kg and 0.1 <= facts.weight_kg <= 700)),
-        ("injected dose", bool(facts.dose_bq and facts.dose_bq > 0)),
+        ("injected dose", bool(facts.dose_bq and facts.dose_bq >= _LEAST_DOSE_BQ)),
         ("half life", facts.decay_correction == "ADMIN" or bool(facts.half_life_seconds)),
     )
     return next((name for name, is_met in checks if not is_met), "")

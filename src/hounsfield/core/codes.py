@@ -1,5 +1,6 @@
 """Coded concepts by name: the table (``core/data/codes.json``) is data, this module only looks it up."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -56,9 +57,13 @@ def concept_names() -> tuple[str, ...]:
 def local_concept(name: str) -> CodedConcept:
     """Return a concept of the private scheme for a class name that no vocabulary codes.
 
-    The code is the name in capitals, at most 16 characters as Code Value allows (PS3.3 Table 8.8-1).
+    The code is the name in capitals, at most 16 characters as Code Value allows (PS3.3 Table 8.8-1). A name that this
+    would shorten or change (``肺炎``, ``HER2+``) ends in digits of its SHA-256, so that two names never share a code.
     """
-    code = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")[:16] or "CLASS"
+    code = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    if len(code) > 16 or not re.fullmatch(r"[A-Za-z0-9]+([ _-]+[A-Za-z0-9]+)*", name):
+        digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:6].upper()
+        code = f"{code[:9].strip('_') or 'CLASS'}_{digest}"
     return CodedConcept(code, PRIVATE_SCHEME, name[:64] or code)
 
 

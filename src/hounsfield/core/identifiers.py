@@ -9,7 +9,7 @@ StudyInstanceUID = NewType("StudyInstanceUID", str)
 SeriesInstanceUID = NewType("SeriesInstanceUID", str)
 SOPInstanceUID = NewType("SOPInstanceUID", str)
 
-_FORM = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
+_FORM = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*", re.ASCII)
 _UUID_ROOT = "2.25."
 
 

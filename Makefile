@@ -97,7 +97,7 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 	@$(call train,brain-mri-tumour,$(DATA)/brain_mri,1)
 
 # Threads that wait by spinning take the time of whatever else runs here; the weights are the same either way.
-train = OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 $(BIN)/hounsfield train $(2) -o build/$(1).model \
+train = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \
 	--recipe starters/$(1).toml --threads $(3) && cp build/$(1).model $(STARTERS)/
 
 clean: ## remove .venv, caches and what the commands wrote

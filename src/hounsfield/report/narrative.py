@@ -35,6 +35,11 @@ def site_text(finding: Finding, language: Language = "en") -> str:
     return sentence("ui.report-site-with-side", {"site": site, "side": side}, language)
 
 
+def number_text(value: float) -> str:
+    """Return a number with four figures, and never with a power of ten: 12600, 6.831, 0.004211."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def score_text(score: float, threshold: float | None = None) -> str:
     """Return a score with three decimals, and never one that rounds to certainty or onto a threshold it misses."""
     if 0 < score < _SMALLEST:
@@ -118,14 +123,14 @@ def measurement_text(measurement: Measurement, language: Language = "en") -> str
     """Return name, value and unit, with the interval where there is one."""
     facts = {
         "name": measurement.concept.text(language),
-        "value": f"{measurement.value:.4g}",
+        "value": number_text(measurement.value),
         "unit": measurement.unit.code,
     }
     text = sentence("ui.report-measurement", facts, language)
     interval = measurement.interval
     if interval is None:
         return text
-    return f"{text} ({interval.low:.4g}–{interval.high:.4g})"
+    return f"{text} ({number_text(interval.low)}–{number_text(interval.high)})"
 
 
 def impression(report: Report, language: Language = "en") -> tuple[str, ...]:

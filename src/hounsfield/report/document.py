@@ -1,6 +1,7 @@
 """What every DICOM object that Hounsfield files has in common: subject, equipment, character set, bytes."""
 
 import io
+import unicodedata
 from collections.abc import Iterator
 
 import highdicom as hd
@@ -44,8 +45,19 @@ def device_uid(report: Report) -> str:
 
 
 def code_of(concept: CodedConcept) -> hd.sr.CodedConcept:
-    """Return a concept as highdicom has it; the meaning is cut at the 64 characters of its representation."""
-    return hd.sr.CodedConcept(concept.value, concept.scheme, concept.meaning[:LONG_STRING])
+    """Return a concept as highdicom has it; the meaning is cut at the 64 characters of its representation.
+
+    A backslash would part the meaning into two values (PS3.5 section 6.2) and becomes a slash.
+    """
+    meaning = without_controls(concept.meaning.replace("\\", "/"), "")[:LONG_STRING].strip()
+    return hd.sr.CodedConcept(concept.value, concept.scheme, meaning or concept.value)
+
+
+def without_controls(text: str, allowed: str) -> str:
+    """Return a text with a blank for each control character but those allowed, which its representation cannot hold."""
+    return "".join(
+        " " if unicodedata.category(letter) in ("Cc", "Cs") and letter not in allowed else letter for letter in text
+    )
 
 
 def private_scheme() -> CodingSchemeIdentificationItem:
@@ -92,6 +104,9 @@ def encode(dataset: Dataset, document: str) -> bytes:
     Raises:
         Unencodable: ``E605`` when pydicom cannot write it.
     """
+    for element in dataset.iterall():
+        if element.VR in ("LT", "ST", "UT") and isinstance(element.value, str):
+            element.value = without_controls(element.value, "\t\n\f\r")
     if all(text.isascii() for text in _texts(dataset)):
         dataset.pop("SpecificCharacterSet", None)
     else:

@@ -127,10 +127,15 @@ def _body_lines(report: Report, image: KeyImage) -> list[Line]:
 
 def _drawable(text: str, instead: str) -> str:
     """Return a text that the font can write: Latin letters and the signs that the sentences use."""
-    if all(ord(letter) < 0x250 or letter in "–—≥≤…·×" for letter in text):
+    if all(_is_latin(letter) or letter in "–—≥≤…·×" for letter in text):
         return text
-    kept = "".join(letter if ord(letter) < 0x250 else "" for letter in text).strip(" ():,")
+    kept = "".join(letter if _is_latin(letter) else "" for letter in text).strip(" ():,")
     return f"{instead} {kept}".strip()
+
+
+def _is_latin(letter: str) -> bool:
+    """Whether a letter is Latin and seen: line ends and other control characters stop the layout of a line."""
+    return ord(letter) < 0x250 and letter.isprintable()
 
 
 def _text_block(lines: list[Line], width: int) -> Image.Image:

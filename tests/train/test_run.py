@@ -276,6 +276,17 @@ def test_training_leaves_torch_as_it_was(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+def test_threads_that_wait_are_told_to_sleep_unless_someone_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hounsfield.settings import calm_threads
+
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    calm_threads()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    calm_threads()
+    assert os.environ["GOMP_SPINCOUNT"] == "2000"
+
+
 def test_pneumonia_reaches_an_area_of_0_99_on_the_given_part(shared_data: Path, tmp_path: Path) -> None:
     options = TrainOptions(epochs=16, seed=0)
     result = train(shared_data / "chest_xray_pneumonia", tmp_path / "pneumonia.model", options)

@@ -57,7 +57,9 @@ def train(
     Beside the model stands its run folder with plan, log, learning curves, checkpoints and report.
     """
     seconds = None if time is None else _duration(time)
-    from hounsfield.settings import read_settings
+    from hounsfield.settings import calm_threads, read_settings
+
+    calm_threads()
     from hounsfield.train.options import TrainOptions
     from hounsfield.train.run import train as run
 

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from hounsfield.core.quality import Severity
 from hounsfield.core.quantities import Quantity
+from hounsfield.errors import Undecodable
 from hounsfield.image.checks import check_volume
 from hounsfield.image.display import to_display
 from hounsfield.image.phantoms import write_secondary_capture
@@ -328,11 +329,47 @@ def test_bytes_in_words_in_both_byte_orders(tmp_path: Path, debian_tool: Tool, e
     ("keyword", "value"), [("BitsAllocated", 24), ("BitsStored", 20), ("SamplesPerPixel", 2), ("Columns", 0)]
 )
 def test_layouts_that_no_image_has(tmp_path: Path, keyword: str, value: int) -> None:
-    from hounsfield.errors import Undecodable
-
     path = _write(tmp_path, _random(np.uint16))
     change(path, lambda dataset: setattr(dataset, keyword, value))
     with pytest.raises(Undecodable) as caught:
         assemble_files([path])
     assert caught.value.code == "E309"
     assert caught.value.facts["found"]
+
+
+@pytest.mark.parametrize("keyword", ["SamplesPerPixel", "PhotometricInterpretation", "HighBit"])
+def test_grey_is_what_an_incomplete_header_means(tmp_path: Path, keyword: str) -> None:
+    pixels = _random(np.uint16, 12)
+    path = _write(tmp_path, pixels, 12)
+    change(path, lambda dataset: delattr(dataset, keyword))
+    np.testing.assert_array_equal(only_volume([path]).array[0], pixels)
+
+
+def test_a_sign_is_not_guessed(tmp_path: Path) -> None:
+    """Without Pixel Representation -1000 and 64536 are the same bits; no value is better than a wrong one."""
+    path = _write(tmp_path, _random(np.int16))
+    change(path, lambda dataset: delattr(dataset, "PixelRepresentation"))
+    with pytest.raises(Undecodable):
+        assemble_files([path])
+
+
+@pytest.mark.parametrize("frames", [0, 1, None])
+def test_number_of_frames_of_a_single_image(tmp_path: Path, frames: int | None) -> None:
+    pixels = _random(np.uint16)
+    path = _write(tmp_path, pixels)
+    change(path, lambda dataset: setattr(dataset, "NumberOfFrames", frames))
+    volume = only_volume([path])
+    np.testing.assert_array_equal(volume.array[0], pixels)
+    assert volume.frame_indices == ()
+
+
+def test_swapped_pixels_of_old_ge_archives(tmp_path: Path, debian_tool: Tool) -> None:
+    """GE's private syntax: an implicit little endian header before big endian samples."""
+    pixels = _random(np.int16)
+    path = _write(tmp_path, pixels)
+    converted = tmp_path / "ge.dcm"
+    subprocess.run([debian_tool("dcmconv", "dcmtk"), "+tg", path, converted], check=True)
+    assert str(pydicom.dcmread(converted).file_meta.TransferSyntaxUID) == "1.2.840.113619.5.2"
+    with pytest.raises(Undecodable) as caught:
+        assemble_files([converted])
+    assert caught.value.code == "E304"

@@ -14,6 +14,7 @@ from pydicom.pixels.processing import apply_modality_lut
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Presentation, Volume, Window
+from hounsfield.errors import Undecodable
 from hounsfield.image.display import apply_window, display_window, to_display, to_greyscale_pixels, value_range
 from hounsfield.image.phantoms import BodyPhantom, HeadPhantom, pose_geometry, write_ct, write_head
 from tests.image.helpers import assemble_files, change, codes, only_volume
@@ -358,3 +359,41 @@ def test_viewer_window_shows_the_same_percentiles() -> None:
     assert value_range(_volume(padded, padding=(-5000.0, -5000.0))) == tuple(
         np.percentile(array[array >= 100], (0.5, 99.5))
     )
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+@pytest.mark.parametrize("text", ["xx", "40 HU", "4,0", "1e"])
+def test_window_of_garbage_costs_the_window_only(tmp_path: Path, text: str) -> None:
+    path = _slice(tmp_path)
+    expected = only_volume([path])
+    raw = path.read_bytes()
+    at = raw.index(b"\x28\x00\x50\x10DS")
+    value = text.encode() + b" " * (len(text) % 2)
+    length = int.from_bytes(raw[at + 6 : at + 8], "little")
+    path.write_bytes(raw[: at + 6] + len(value).to_bytes(2, "little") + value + raw[at + 8 + length :])
+    volume = only_volume([path])
+    assert volume.presentation.window is None
+    np.testing.assert_array_equal(volume.array, expected.array)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+@pytest.mark.parametrize(("keyword", "value"), [("RescaleSlope", "x"), ("RescaleIntercept", "one")])
+def test_rescale_of_garbage_refuses_the_image(tmp_path: Path, keyword: str, value: str) -> None:
+    """Unlike a window, a wrong rescale would be a wrong measurement."""
+    path = _slice(tmp_path, RescaleSlope="7777", RescaleIntercept="8888", RescaleType="US")
+    old = b"7777" if keyword == "RescaleSlope" else b"8888"
+    raw = path.read_bytes()
+    assert raw.count(b"DS\x04\x00" + old) == 1
+    path.write_bytes(raw.replace(b"DS\x04\x00" + old, b"DS\x04\x00" + value.ljust(4).encode()))
+    with pytest.raises(Undecodable) as caught:
+        assemble_files([path])
+    assert caught.value.code == "E300"
+
+
+@pytest.mark.parametrize("slope", ["", "0"])
+def test_empty_slope_is_one(tmp_path: Path, slope: str) -> None:
+    """A slope of 0 would wipe the image out; dcm2niix reads it as 1, too."""
+    path = _slice(tmp_path)
+    stored = pydicom.dcmread(path).pixel_array
+    change(path, lambda dataset: setattr(dataset, "RescaleSlope", slope or None))
+    np.testing.assert_array_equal(only_volume([path]).array[0], stored)

@@ -99,6 +99,11 @@ class Pydicom:
     def decode(self, dataset: Dataset, layout: PixelLayout) -> Iterator[Samples]:
         """Yield each frame with sign, unused bits, planar configuration and colour space settled."""
         decoder = get_decoder(UID(layout.transfer_syntax_uid))
+        # What old and research data leave out; pydicom would refuse it.
+        if "SamplesPerPixel" not in dataset:
+            dataset.SamplesPerPixel = layout.samples
+        if "PhotometricInterpretation" not in dataset:
+            dataset.PhotometricInterpretation = layout.photometric
         for frame, _ in decoder.iter_array(dataset):
             yield frame
 

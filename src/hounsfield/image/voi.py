@@ -27,7 +27,11 @@ def read_presentation(attributes: FrameAttributes, layout: PixelLayout, transfor
 
 
 def _read_window(attributes: FrameAttributes) -> Window | None:
-    center, width = attributes.number("WindowCenter"), attributes.number("WindowWidth")
+    try:
+        center, width = attributes.number("WindowCenter"), attributes.number("WindowWidth")
+    except ValueError:
+        # Text where numbers belong only costs the window: nothing is measured with it.
+        return None
     function = attributes.text("VOILUTFunction").upper() or "LINEAR"
     if center is None or width is None or function not in _FUNCTIONS:
         return None

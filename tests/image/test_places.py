@@ -387,3 +387,48 @@ def test_time_point_with_a_slice_less_is_the_smaller_volume(tmp_path: Path) -> N
     assert [volume.geometry.shape[0] for volume in assembly.volumes] == [4, 3]
     assert [issue.code for issue in assembly.issues_of(1)] == ["Q309", "Q300"]
     assert [issue.code for issue in assembly.issues_of(0)] == ["Q309"]
+
+
+@pytest.mark.parametrize(
+    ("step_mm", "decimals", "severity"),
+    [(0.625, 3, None), (0.625, 1, REJECT), (1.25, 1, WARN), (3.75, 1, WARN)],
+)
+def test_rounded_positions_give_the_true_step(
+    tmp_path: Path, step_mm: float, decimals: int, severity: Severity | None
+) -> None:
+    """Scanners of the nineties wrote one decimal; the mean over the stack forgets the rounding."""
+    paths = write_ct(tmp_path, BodyPhantom(pose_geometry((33, 16, 18), (step_mm, 9.0, 8.0))))
+    for path in paths:
+        _set(path, ImagePositionPatient=[f"{value:.{decimals}f}" for value in _position(path)])
+    assembly = assemble_files(paths)
+    assert _issues(assembly) == ({"Q302": severity} if severity else {})
+    assert assembly.volumes[0].geometry.slice_spacing_mm == pytest.approx(step_mm, rel=0.003)
+
+
+def test_ultrasound_volume_lies_in_its_own_frame(tmp_path: Path) -> None:
+    """Enhanced US Volume keeps planes in the volume's frame: slices in space, but of no known side."""
+    phantom = BodyPhantom(pose_geometry((6, 24, 22), (2.0, 3.0, 4.0), Pose("axial", (10.0, 5.0, -20.0))))
+    path = write_enhanced_ct(tmp_path, phantom)
+    before = only_volume([path])
+
+    def edit(dataset: Dataset) -> None:
+        dataset.Modality = "US"
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.6.2"
+        (shared,) = dataset.SharedFunctionalGroupsSequence
+        plane = Dataset()
+        plane.ImageOrientationVolume = shared.PlaneOrientationSequence[0].ImageOrientationPatient
+        shared.PlaneOrientationVolumeSequence = [plane]
+        del shared.PlaneOrientationSequence
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            place = Dataset()
+            place.ImagePositionVolume = frame.PlanePositionSequence[0].ImagePositionPatient
+            frame.PlanePositionVolumeSequence = [place]
+            del frame.PlanePositionSequence
+
+    change(path, edit)
+    assembly = assemble_files([path])
+    (volume,) = assembly.volumes
+    assert volume.slice_axis is SliceAxis.SPACE
+    np.testing.assert_array_equal(volume.array, before.array)
+    np.testing.assert_allclose(volume.geometry.spacing_mm, (2.0, 3.0, 4.0))
+    assert _issues(assembly) == {"Q331": WARN}

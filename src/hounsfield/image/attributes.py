@@ -9,6 +9,8 @@ _MACROS: dict[str, tuple[str, ...]] = {
     "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
     "PlanePositionSequence": ("ImagePositionPatient",),
     "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PlanePositionVolumeSequence": ("ImagePositionVolume",),
+    "PlaneOrientationVolumeSequence": ("ImageOrientationVolume",),
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
     "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "VOILUTFunction"),
     "FrameContentSequence": (

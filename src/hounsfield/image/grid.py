@@ -17,6 +17,8 @@ WARN_MM = 0.01
 REJECT_FRACTION = 0.05
 GAP_FRACTION = 0.15
 """How far a gap may be from a multiple of the step and still count as missing slices."""
+JITTER_FRACTION = 0.2
+"""How far, in steps, slices may lie from an even line that still gives their step."""
 ROUNDING_MM = 1e-4
 """What rounding of decimal strings may add."""
 DRIFT_PIXELS = 0.05
@@ -47,6 +49,8 @@ def build_grid(stack: Stack, series_uid: str) -> tuple[VolumeGeometry, tuple[Qua
             issues += spacing_issues
             issues += _check_sideways(positions, place.normal, min(row_mm, column_mm), series_uid)
             step_mm /= float(axis @ place.normal)
+    if not place.is_in_patient:
+        issues.append(QualityIssue("Q331", Severity.WARN, {}, series_uid))
     issues += _check_tilt(head, series_uid)
     return VolumeGeometry(
         shape=(len(stack.frames), layout.rows, layout.columns),
@@ -83,7 +87,10 @@ def _check_steps(heights: Points, series_uid: str) -> tuple[float, list[QualityI
     if (np.abs(multiples - whole) <= GAP_FRACTION).all() and whole.max() >= 2:
         facts = {"count": int((whole - 1).sum()), "gaps": int((whole > 1).sum()), "median_mm": round(smallest, 4)}
         return smallest, [QualityIssue("Q300", Severity.REJECT, facts, series_uid)]
-    return median, [QualityIssue("Q302", Severity.REJECT, facts, series_uid)]
+    # Positions rounded to a decimal jitter about an even line, whose step is the mean; the median is a rounded one.
+    apart = float(np.abs(heights - np.linspace(heights[0], heights[-1], len(heights))).max())
+    step = mean if apart <= JITTER_FRACTION * mean else median
+    return step, [QualityIssue("Q302", Severity.REJECT, facts, series_uid)]
 
 
 def _unit_step(steps: Points) -> float:

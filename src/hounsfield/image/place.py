@@ -26,6 +26,7 @@ class FramePlace:
         thickness_mm: nominal slice thickness or spacing, only used for a slice that stands alone.
         aspect: row spacing divided by column spacing where only that is known.
         calibration: what a millimetre is worth.
+        is_in_patient: false where the place is one in the transducer's volume, whose sides are not the patient's.
     """
 
     position_mm: Triple | None = None
@@ -34,6 +35,7 @@ class FramePlace:
     thickness_mm: float | None = None
     aspect: float = 1.0
     calibration: Calibration = Calibration.NONE
+    is_in_patient: bool = True
 
     @property
     def is_placed(self) -> bool:
@@ -52,6 +54,12 @@ def read_place(attributes: FrameAttributes, modality: str, frame_index: int) -> 
     """Read the plane of a frame from the attributes that its kind of object keeps it in."""
     spacing, calibration = _read_spacing(attributes, modality)
     cosines, position = _read_plane(attributes, frame_index)
+    is_in_patient = cosines is not None or not attributes.numbers("ImageOrientationVolume")
+    if not is_in_patient:
+        # Enhanced ultrasound volumes lie in a frame of their own (PS3.3 C.7.6.16.2.21 and C.7.6.16.2.22).
+        cosines, position = _placed(
+            attributes.numbers("ImageOrientationVolume"), attributes.numbers("ImagePositionVolume"), 0.0
+        )
     aspect = attributes.numbers("PixelAspectRatio")
     is_aspect = len(aspect) == 2 and min(aspect) > 0
     between = attributes.number("SpacingBetweenSlices")
@@ -63,6 +71,7 @@ def read_place(attributes: FrameAttributes, modality: str, frame_index: int) -> 
         thickness_mm=thickness if thickness and thickness > 0 else None,
         aspect=aspect[0] / aspect[1] if is_aspect else 1.0,
         calibration=calibration,
+        is_in_patient=is_in_patient,
     )
 
 
@@ -79,6 +88,13 @@ def _read_plane(attributes: FrameAttributes, frame_index: int) -> tuple[Cosines 
     offsets = attributes.numbers("GridFrameOffsetVector")
     if frame_index < len(offsets):
         step = offsets[frame_index] - offsets[0]
+    return _placed(orientation, position, step)
+
+
+def _placed(
+    orientation: tuple[float, ...], position: tuple[float, ...], step: float
+) -> tuple[Cosines | None, Triple | None]:
+    """Return a valid orientation and the position a step along its normal, or neither."""
     cosines = _valid_cosines(orientation)
     if cosines is None or len(position) != 3 or not np.isfinite(position).all():
         return None, None

@@ -405,3 +405,24 @@ def test_quantities_have_units_of_the_standard():
     assert dictionary.UCUM.HounsfieldUnit.value == Quantity.HOUNSFIELD.unit.code
     with pytest.raises(KeyError):
         Quantity.named("kelvin")
+
+
+@settings(max_examples=60, deadline=None)
+@given(grids(), st.integers(0, 2), st.integers(0, 2))
+def test_turning_the_patient_frame_is_only_a_matter_of_names(grid, one, other):
+    """The distance of two voxels is the same in every frame: Pythagoras on the spacings."""
+    first, second = np.zeros(3), np.zeros(3)
+    first[one] += 3.0
+    second[other] -= 2.0
+    in_patient = np.linalg.norm(grid.to_patient([first])[0] - grid.to_patient([second])[0])
+    by_spacing = np.linalg.norm((first - second) * np.asarray(grid.spacing_mm))
+    assert in_patient == pytest.approx(by_spacing, rel=1e-9, abs=1e-9)
+
+
+def test_grids_are_equal_by_value_and_not_changed_by_looking():
+    one, other = VolumeGeometry((2, 3, 4)), VolumeGeometry((2, 3, 4))
+    assert one.index_to_patient is one.index_to_patient
+    assert one == other
+    assert one != VolumeGeometry((2, 3, 4), calibration=Calibration.NONE)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.shape = (1, 1, 1)

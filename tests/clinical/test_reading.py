@@ -177,7 +177,7 @@ def test_a_subject_without_a_volume_cannot_be_read(folder):
 
 def test_a_missing_model_is_an_error_with_a_next_step(tmp_path):
     with pytest.raises(ModelError) as caught:
-        read_task(task(), models.desk_of(tmp_path), subject(square()))
+        read_task(task("crystal-ball"), models.desk_of(tmp_path), subject(square()))
     assert caught.value.code == "E501"
     assert caught.value.next_step("zh")
 

@@ -375,3 +375,16 @@ def test_a_finding_of_two_sites_is_told_apart(report, tmp_path):
     text = page_of(replace(report, findings=(report.findings[0], second)), tmp_path).text("zh")
     assert "结节" in text
     assert "胸部" in text
+
+
+def test_a_refused_image_is_not_shown_as_looked_at(tmp_path):
+    from hounsfield.image import phantoms
+    from hounsfield.pipeline import Options, analyse
+    from tests.clinical import models
+
+    models.finding_model(tmp_path, models.CHEST, "chest-xray", views=["AP"])
+    phantoms.write_chest(tmp_path / "film")
+    (bundle,) = analyse(tmp_path / "film", tmp_path / "out", Options(model_folders=(tmp_path,))).bundles
+    page = next(file.path for file in bundle.files if file.path.suffix == ".html").read_text(encoding="utf-8")
+    assert "No model has read this image" in page
+    assert "What the model looked at" not in page

@@ -73,7 +73,9 @@ def test_the_version_is_that_of_the_package(capfd):
 
 
 def test_the_module_is_the_command():
-    run = subprocess.run([sys.executable, "-m", "hounsfield", "--version"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "hounsfield", "--version"], capture_output=True, encoding="utf-8", check=True
+    )
     assert run.stdout.strip() == __version__
 
 
@@ -82,7 +84,7 @@ def test_help_loads_nothing_heavy():
         "import sys; from hounsfield.cli import main; main(['analyse', '--help']); "
         "print([name for name in ('numpy', 'pydicom', 'onnxruntime', 'torch', 'matplotlib') if name in sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert run.stdout.strip().endswith("[]")
 
 

@@ -15,7 +15,7 @@ FIRST = [
 @pytest.mark.parametrize("first", FIRST)
 def test_the_public_name_can_be_called_whatever_came_first(first):
     program = f"{first}\ntry:\n    hounsfield.evaluate()\nexcept TypeError as error:\n    print(error)"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=False)
     assert "missing 2 required positional arguments: 'package' and 'table'" in run.stdout, run.stderr
 
 
@@ -23,5 +23,5 @@ def test_a_room_stays_a_package():
     program = (
         "import hounsfield.evaluate as room, hounsfield.evaluate.run; print(bool(room.__path__) and callable(room))"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=False)
     assert run.stdout.strip() == "True", run.stderr

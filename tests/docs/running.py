@@ -69,6 +69,7 @@ class PageRun:
                 env={**os.environ, "PATH": _path(), **self.environment},
                 capture_output=True,
                 text=True,
+                encoding="utf-8",
                 check=False,
                 timeout=_SECONDS,
             )

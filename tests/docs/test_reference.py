@@ -17,7 +17,11 @@ SHARED = {"--json", "--language", "--quiet", "--debug", "--help"}
 
 def helped(*words: str) -> str:
     run = subprocess.run(
-        [sys.executable, "-m", "hounsfield", *words, "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "hounsfield", *words, "--help"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
     )
     return run.stdout
 

@@ -61,7 +61,7 @@ def test_a_name_that_is_not_there_is_a_fault() -> None:
 
 def test_importing_the_package_loads_no_room() -> None:
     program = "import sys, hounsfield; print([name for name in sys.modules if name.startswith('hounsfield.')])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -48,7 +48,11 @@ def test_written_objects_conform(tmp_path: Path, debian_tool: Callable[[str, str
     paths = sorted(tmp_path.iterdir())
     for path in (paths[0], paths[-1]):
         found = subprocess.run(
-            [debian_tool("dciodvfy", "dicom3tools"), str(path)], capture_output=True, text=True, check=False
+            [debian_tool("dciodvfy", "dicom3tools"), str(path)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
         )
         errors = [line for line in found.stderr.splitlines() if line.startswith("Error")]
         assert errors == []

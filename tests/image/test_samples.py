@@ -119,7 +119,11 @@ def test_values_in_the_upper_bits_of_their_cells(
 def _dcmtk(tool: Tool, path: Path, bits: int) -> np.ndarray:
     """Return the samples of a grey image as DCMTK's renderer writes them without a window, from 0 to 2^bits - 1."""
     found = subprocess.run(
-        [tool("dcm2pnm", "dcmtk"), "-W", "+opn", str(bits), path], capture_output=True, text=True, check=True
+        [tool("dcm2pnm", "dcmtk"), "-W", "+opn", str(bits), path],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
     )
     lines = [line for line in found.stdout.splitlines() if not line.startswith("#")]
     columns, rows = (int(value) for value in lines[1].split())

@@ -94,7 +94,7 @@ def test_windows_on_large_integers_keep_their_steps(offset: int) -> None:
 def _rendered(tool: Tool, path: Path, *options: str) -> np.ndarray:
     """Return what DCMTK shows, from 0 to 1."""
     command = [tool("dcm2pnm", "dcmtk"), *options, "+opn", "16", path]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
     lines = [line for line in lines if not line.startswith("#")]
     columns, rows = (int(value) for value in lines[1].split())
     return np.array(" ".join(lines[3:]).split(), dtype=float).reshape(rows, columns) / 65535

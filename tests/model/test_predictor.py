@@ -98,7 +98,7 @@ def test_a_restart_gives_the_same_bytes(deep, tmp_path):
         f"out = Predictor(open_package(Path({str(tmp_path / 'toy.model')!r}))).run(image)['logits'];"
         "sys.stdout.write(out.tobytes().hex())"
     )
-    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8").stdout
     assert found == Predictor(deep).run(images(2))["logits"].tobytes().hex()
 
 

@@ -61,7 +61,7 @@ def test_written_dicom_belongs_to_the_study_and_conforms(film, tmp_path, options
         assert written.StudyInstanceUID == source.StudyInstanceUID
         assert written.PatientID == source.PatientID
         assert written.SeriesInstanceUID != source.SeriesInstanceUID
-        run = subprocess.run([dciodvfy, file.path], capture_output=True, text=True, check=False)
+        run = subprocess.run([dciodvfy, file.path], capture_output=True, encoding="utf-8", check=False)
         assert "Error" not in run.stderr, run.stderr
 
 

@@ -44,7 +44,7 @@ class Browser:
 
     def _run(self, *arguments: str) -> str:
         command = [self.program, *QUIET, f"--user-data-dir={self.folder / 'profile'}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
         return done.stdout
 
     def probe(self, visits: list[tuple[Path, int]], script: str, has_scripts: bool = True) -> list[Any]:

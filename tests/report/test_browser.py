@@ -314,7 +314,11 @@ def printed(browser, pages, debian_tool):
     texts = {}
     for name in ("full-en", "full-zh", "refused-en", "index-en"):
         done = subprocess.run(
-            [tool, "-layout", browser.pdf(pages[name]), "-"], capture_output=True, text=True, check=True
+            [tool, "-layout", browser.pdf(pages[name]), "-"],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
         )
         texts[name] = done.stdout
     return texts

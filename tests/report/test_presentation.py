@@ -23,7 +23,7 @@ INSTALLED = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
 def errors_of(tool: Path, path: Path) -> list[str]:
-    out = subprocess.run([tool, "-new", path], capture_output=True, text=True, check=False)
+    out = subprocess.run([tool, "-new", path], capture_output=True, encoding="utf-8", check=False)
     return [line for line in (out.stdout + out.stderr).splitlines() if line.startswith("Error")]
 
 

@@ -46,7 +46,7 @@ INSTALLED_SOURCES = (
 
 
 def errors_of(tool: Path, path: Path) -> list[str]:
-    out = subprocess.run([tool, "-new", path], capture_output=True, text=True, check=False)
+    out = subprocess.run([tool, "-new", path], capture_output=True, encoding="utf-8", check=False)
     return [line for line in (out.stdout + out.stderr).splitlines() if line.startswith("Error")]
 
 
@@ -69,7 +69,7 @@ def test_dciodvfy_and_dsrdump_accept_every_modality(modality, tmp_path, debian_t
     report = report_on(series_of(write_source(tmp_path / "source.dcm", modality)))
     path = write_structured(report, tmp_path / "out").path
     assert errors_of(debian_tool("dciodvfy", "dicom3tools"), path) == []
-    dump = subprocess.run([debian_tool("dsrdump", "dcmtk"), path], capture_output=True, text=True, check=False)
+    dump = subprocess.run([debian_tool("dsrdump", "dcmtk"), path], capture_output=True, encoding="utf-8", check=False)
     assert dump.returncode == 0
     assert "Pneumonia" in dump.stdout
     assert "UNVERIFIED" in dump.stdout
@@ -81,7 +81,7 @@ def test_dciodvfy_accepts_reports_on_files_as_they_are_found(name, tmp_path, deb
     report = report_on(series_of(INSTALLED / name))
     path = write_structured(report, tmp_path).path
     assert errors_of(debian_tool("dciodvfy", "dicom3tools"), path) == []
-    dump = subprocess.run([debian_tool("dsrdump", "dcmtk"), path], capture_output=True, text=True, check=False)
+    dump = subprocess.run([debian_tool("dsrdump", "dcmtk"), path], capture_output=True, encoding="utf-8", check=False)
     assert dump.returncode == 0
 
 

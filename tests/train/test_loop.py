@@ -159,6 +159,8 @@ def test_sampling_draws_the_classes_equally_often(tmp_path: Path) -> None:
         images=data.training.images[keep],
         labels=data.training.labels[keep],
         identifiers=tuple(data.training.identifiers[index] for index in keep),
+        groups=data.training.groups[keep],
+        clusters=data.training.clusters[keep],
     )
     loop = Loop(plan(1, balance="sampling"), Parts(rare, data.tuning, None), tmp_path, silent)
     drawn = torch.cat([loop._order(epoch) for epoch in range(30)])

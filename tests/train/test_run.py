@@ -142,7 +142,12 @@ train(Path(sys.argv[1]), Path(sys.argv[2]), options, talk)
 def start(data: Path, output: Path, *more: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", RUNNER, str(data), str(output), *more]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 
 
@@ -292,7 +297,7 @@ def test_pneumonia_reaches_an_area_of_0_99_on_the_given_part(shared_data: Path, 
     """Half a minute on two quiet cores; through the command line, which lets waiting threads sleep."""
     arguments = ["train", str(shared_data / "chest_xray_pneumonia"), "-o", str(tmp_path / "pneumonia.model")]
     command = [sys.executable, "-m", "hounsfield", *arguments, "--epochs", "14", "--seed", "0", "--json", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     tuning = json.loads(done.stdout)["results"]["tuning"]
     assert tuning["n"] == 516

@@ -141,3 +141,16 @@ def test_intervals_are_wider_when_cases_come_in_groups() -> None:
     points = set_operating_points(probabilities, alone, (False, True), Cut(), "x")
     narrow, wide = (assess("test", probabilities, part, points, 0).metrics["accuracy"] for part in (alone, grouped))
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_a_run_without_error_is_not_certain() -> None:
+    """Wilson 1927: of n without a failure the lower bound is n / (n + z^2)."""
+    labels = np.repeat([0, 1], 30)
+    probabilities = np.stack([1 - labels, labels], axis=1) * 0.98 + 0.01
+    points = set_operating_points(probabilities, part_of(labels), [False, True], Cut(), "data")
+    metrics = assess("test", probabilities, part_of(labels), points, 0).metrics
+    square = 1.959964**2
+    assert metrics["accuracy"].value == 1.0
+    assert metrics["accuracy"].low == pytest.approx(60 / (60 + square), abs=1e-4)
+    assert metrics["sensitivity"].low == pytest.approx(30 / (30 + square), abs=1e-4)
+    assert metrics["auroc"].low < 1.0

@@ -116,8 +116,16 @@ def assess(
         statistics = _two_class_statistics(part.labels == positive, probabilities[:, positive], is_called)
     statistics["loss"] = log_loss_of(part.labels, probabilities)
     weights = resample_weights(part.labels, part.groups, RESAMPLES, seed)
-    intervals = bootstrap_intervals(statistics, weights, len(part), frozenset({"ece"}))
+    intervals = bootstrap_intervals(statistics, weights, len(part), frozenset({"ece"}), trials=_trials(part))
     return Assessment(name, len(part), intervals, confusion_matrix(part.labels, called, count))
+
+
+def _trials(part: Part) -> dict[str, int]:
+    """Return how many independent groups each fraction rests on, at least: a run without any error is not certain."""
+    smallest = min(len(np.unique(part.groups[part.labels == label])) for label in np.unique(part.labels))
+    return dict.fromkeys(("auroc", "sensitivity", "specificity", "f1"), smallest) | {
+        "accuracy": len(np.unique(part.groups))
+    }
 
 
 def positive_class(points: Sequence[OperatingPoint | None]) -> int:

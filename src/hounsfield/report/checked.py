@@ -1,6 +1,5 @@
 """What a check of a source found: a verdict with reasons for each volume."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,6 +11,7 @@ from hounsfield.core.study import Series, Study
 from hounsfield.messages import Language
 from hounsfield.report import narrative
 from hounsfield.report.bundle import RefusedInput
+from hounsfield.report.json import issue_entry, refused_entry
 
 
 class Verdict(StrEnum):
@@ -64,21 +64,8 @@ class Checked:
         return {
             "disclaimer": narrative.disclaimer(language),
             "studies": [{"study_instance_uid": uid, "series": series} for uid, series in studies.items()],
-            "refused": refused_rows(self.refused, language),
+            "refused": [refused_entry(item, language) for item in self.refused],
         }
-
-
-def refused_rows(refused: Sequence[RefusedInput], language: Language = "en") -> list[dict[str, str]]:
-    """Return the files that were not taken, with code, reason and next step."""
-    return [
-        {
-            "name": item.name,
-            "code": item.error.code,
-            "text": item.error.text(language),
-            "next": item.error.next_step(language),
-        }
-        for item in refused
-    ]
 
 
 def _series(volume: CheckedVolume, language: Language) -> dict[str, Any]:
@@ -94,14 +81,5 @@ def _series(volume: CheckedVolume, language: Language) -> dict[str, Any]:
         "quantity": quantity.name.lower() if quantity else None,
         "unit": quantity.unit.code if quantity else None,
         "instances": len(volume.series.instances),
-        "issues": [
-            {
-                "code": issue.code,
-                "severity": issue.severity.value,
-                "text": issue.text(language),
-                "next": issue.next_step(language),
-                "uid": issue.uid,
-            }
-            for issue in volume.issues
-        ],
+        "issues": [issue_entry(issue, language) for issue in volume.issues],
     }

@@ -64,15 +64,7 @@ def studies_document(
         "format_version": FORMAT_VERSION,
         "disclaimer": narrative.disclaimer(language),
         "studies": [study_entry(bundle, language) for bundle in bundles],
-        "refused": [
-            {
-                "name": item.name,
-                "code": item.error.code,
-                "text": item.error.text(language),
-                "next": item.error.next_step(language),
-            }
-            for item in refused
-        ],
+        "refused": [refused_entry(item, language) for item in refused],
     }
 
 
@@ -96,7 +88,7 @@ def study_entry(bundle: Bundle, language: Language = "en", relative_to: Path | N
         "status": report.status.value,
         "impression": list(narrative.impression(report, language)),
         "findings": [_finding(finding) for finding in report.findings],
-        "issues": [_issue(issue, language) for issue in report.issues],
+        "issues": [issue_entry(issue, language) for issue in report.issues],
         "limits": [{"en": english, "zh": chinese} for english, chinese in report.limits],
         "files": [_name(item.path, relative_to) for item in bundle.files],
         "documents": [{"kind": item.kind.value, "path": _name(item.path, relative_to)} for item in bundle.files],
@@ -135,7 +127,19 @@ def _measurement(measurement: Measurement) -> JsonObject:
     }
 
 
-def _issue(issue: QualityIssue, language: Language) -> JsonObject:
+def refused_entry(item: RefusedInput, language: Language = "en") -> JsonObject:
+    """Return a file that was not taken, with code, reason and next step."""
+    error = item.error
+    return {
+        "name": item.name,
+        "code": error.code,
+        "text": error.text(language),
+        "next": error.next_step(language),
+    }
+
+
+def issue_entry(issue: QualityIssue, language: Language = "en") -> JsonObject:
+    """Return an issue, with severity, sentence and next step."""
     return {
         "code": issue.code,
         "severity": issue.severity.value,

@@ -98,3 +98,11 @@ def test_a_part_of_one_object_keeps_its_frames():
     assert part.source_of(0) == (volume.instances[0], 3)
     assert part.source_of(1) == (volume.instances[0], 4)
     assert part.frame_times_seconds == (0.3, 0.4)
+
+
+def test_a_gate_that_lacks_the_accepted_classes_is_a_typed_error():
+    from hounsfield.errors import ManifestMismatch
+
+    with pytest.raises(ManifestMismatch) as caught:
+        accepted_run(prediction([0.9] * 3), Gate(model="gate", accepts=["knee"], minimum_score=0.5))
+    assert caught.value.code == "E530"

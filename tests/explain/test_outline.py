@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from matplotlib.path import Path
 from skimage.measure import find_contours
 
-from hounsfield.explain.outline import MAXIMUM_POLYGONS, area, outline
+from hounsfield.explain.outline import MAXIMUM_POLYGONS, outline
+from hounsfield.finding.measure import polygon_area as area
 
 
 def disc(rows=80, columns=100, row=30.0, column=60.0, radius=12.0):

@@ -9,7 +9,6 @@ from hounsfield.errors import HounsfieldError
 if TYPE_CHECKING:
     from hounsfield.messages import Language
 
-USAGE = 2
 INTERRUPTED = 130
 """What typer returns for Ctrl-C; ours is a run error like any other."""
 
@@ -32,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return show_fault(HounsfieldError("E705"), as_json, _language(words))
     except typer.TyperException as usage:
-        show_usage(usage, as_json, _language(words))
-        return USAGE
+        return show_usage(usage, as_json, _language(words))
     except Exception as error:
         if "--debug" in words:
             raise

@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from hounsfield.errors import HounsfieldError
-from hounsfield.messages import Language, label, sentence
+from hounsfield.errors import HounsfieldError, SettingsError
+from hounsfield.messages import Language, label
 
 Progress = Callable[[int, int], None]
 
@@ -91,16 +91,9 @@ def show_fault(error: HounsfieldError, as_json: bool, language: Language) -> int
     return error.exit_code
 
 
-def show_usage(error: Exception, as_json: bool, language: Language) -> None:
-    """Show a mistake in the command's words, with its code and where to read on."""
+def show_usage(error: Exception, as_json: bool, language: Language) -> int:
+    """Show a mistake in the command's words, with its code and where to read on, and return the exit code."""
     formatted = getattr(error, "format_message", None)
     found = formatted() if callable(formatted) else str(error)
-    context = getattr(error, "ctx", None)
-    facts = {"found": found.rstrip("."), "command": getattr(context, "command_path", "hounsfield")}
-    fault = HounsfieldError("E703", **facts)
-    if as_json:
-        write_json(
-            {"error": {"code": "E703", "text": fault.text(language), "next": fault.next_step(language), "uid": None}}
-        )
-    typer.echo(printable(f"{label('error', language)} E703: {sentence('E703', facts, language)}"), err=True)
-    typer.echo(printable(f"{label('next', language)}: {fault.next_step(language)}"), err=True)
+    command = getattr(getattr(error, "ctx", None), "command_path", "hounsfield")
+    return show_fault(SettingsError("E703", found=found.rstrip("."), command=command), as_json, language)

@@ -1,5 +1,7 @@
 """Choose: which tasks are asked of a series, and what they say together."""
 
+from dataclasses import replace
+
 from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.reading import Reading, Subject, read_task
 from hounsfield.clinical.task import Task
@@ -30,7 +32,7 @@ def tasks_for(series: Series, desk: Desk, task: str | None = None, model: str | 
                 found=series.modality,
                 expected="/".join(named.modalities),
             )
-        return (named if model is None else _with_model(named, model),)
+        return (named if model is None else replace(named, model=model),)
     if model is not None:
         return (task_of_model(desk, model),)
     return candidates(series, all_tasks())
@@ -41,7 +43,7 @@ def task_of_model(desk: Desk, model: str) -> Task:
     manifest = desk.package(model).manifest
     for task in all_tasks():
         if task.name == manifest.task:
-            return _with_model(task, model)
+            return replace(task, model=model)
     regions = [region for region in manifest.input.body_parts if region in concept_names()]
     return Task(
         name=manifest.task,
@@ -86,7 +88,3 @@ def not_asked(tasks: tuple[Task, ...], desk: Desk) -> Reading:
         package = desk.package(task.model)
         findings += not_assessed(package.manifest.predicted_classes, task.site, package.identity)
     return Reading(tuple(findings), (), ())
-
-
-def _with_model(task: Task, model: str) -> Task:
-    return Task(task.name, model, task.modalities, task.site, task.takes_en, task.takes_zh)

@@ -1,6 +1,6 @@
 """Reading: ask a task's model about a volume: contract, gate, preparing, network, map, findings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hounsfield.clinical.desk import Asked, Desk, predict
 from hounsfield.clinical.slices import accepted_run, prediction_of, volume_of
@@ -122,14 +122,15 @@ def _answer(task: Task, predictor: Predictor, source: Volume) -> tuple[tuple[Fin
     prediction = asked.prediction
     regions: dict[str, Region] = {}
     measured: dict[str, tuple[Measurement, ...]] = {}
-    image = _key_image(source, shown_slice(prediction))
+    image: KeyImage | None = None
     for name in present_classes(prediction):
         index = [entry.name for entry in prediction.classes].index(name)
         image, region = _mapped(predictor, asked, source, index)
         if region is not None:
             regions[name] = region
             measured[name] = measure_region(region, source.geometry)
-    return decide(prediction, regions, task.site, None, measured), image
+    shown = image or _key_image(source, shown_slice(prediction))
+    return decide(prediction, regions, task.site, None, measured), shown
 
 
 def _mapped(predictor: Predictor, asked: Asked, source: Volume, class_index: int) -> tuple[KeyImage, Region | None]:
@@ -142,8 +143,9 @@ def _mapped(predictor: Predictor, asked: Asked, source: Volume, class_index: int
     heat = heat_on_source(on_model, prepared, asked.slices[slice_index].trace).array[0]
     image = _key_image(source, slice_index)
     polygons = outline(heat, OUTLINE_LEVEL)
-    shown = KeyImage(image.pixels, heat, image.sop_instance_uid, image.frame_number, image.pixel_aspect_ratio)
-    return shown, Region(image.sop_instance_uid, image.frame_number, polygons, slice_index) if polygons else None
+    return replace(image, heat=heat), Region(
+        image.sop_instance_uid, image.frame_number, polygons, slice_index
+    ) if polygons else None
 
 
 def _key_image(volume: Volume, slice_index: int) -> KeyImage:

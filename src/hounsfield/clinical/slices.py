@@ -7,6 +7,7 @@ import numpy as np
 from hounsfield.core.prediction import Prediction
 from hounsfield.core.volume import Volume
 from hounsfield.model.contract import Gate
+from hounsfield.model.gate import accepted_scores
 
 BRIDGED_SLICES = 2
 """Refused slices between accepted ones that do not end a run: one noisy slice does not cut a stack in two."""
@@ -18,13 +19,15 @@ def accepted_run(seen: Prediction, gate: Gate) -> range:
     Args:
         seen: the gate's prediction, probabilities (class,) or (class, slice).
         gate: which classes may pass, and with what score.
+
+    Raises:
+        ManifestMismatch: ``E530``, the prediction is not of this gate.
     """
-    names = [entry.name for entry in seen.classes]
-    probabilities = seen.probabilities.reshape(len(names), -1).astype(np.float64)
-    is_accepted = probabilities[[names.index(name) for name in gate.accepts]].sum(axis=0) >= gate.minimum_score
+    scores = accepted_scores(seen, gate)
+    is_accepted = scores >= gate.minimum_score
     if seen.outside_margin is not None:
         is_accepted &= np.asarray(seen.outside_margin) <= 0
-    return _longest_run(np.flatnonzero(is_accepted).tolist()) or range(probabilities.shape[1])
+    return _longest_run(np.flatnonzero(is_accepted).tolist()) or range(len(scores))
 
 
 def _longest_run(accepted: Sequence[int]) -> range:

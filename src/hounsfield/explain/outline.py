@@ -6,6 +6,8 @@ import contourpy
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.finding.measure import polygon_area
+
 Polygon = npt.NDArray[np.float64]
 
 MINIMUM_AREA_FRACTION = 0.002
@@ -30,15 +32,8 @@ def outline(
     )
     points, offsets = cast("tuple[list[Polygon], list[npt.NDArray[np.uint32]]]", generator.filled(level, np.inf))
     outer = [np.asarray(line[: offset[1]], dtype=np.float64) for line, offset in zip(points, offsets, strict=True)]
-    kept = [polygon for polygon in outer if area(polygon) >= minimum_area_fraction * rows * columns]
-    return tuple(sorted(kept, key=area, reverse=True)[:MAXIMUM_POLYGONS])
-
-
-def area(polygon: Polygon) -> float:
-    """Return the area of a closed polygon in pixels (the shoelace formula)."""
-    x, y = polygon[:-1, 0], polygon[:-1, 1]
-    following_x, following_y = polygon[1:, 0], polygon[1:, 1]
-    return float(abs((x * following_y - following_x * y).sum()) / 2)
+    kept = [polygon for polygon in outer if polygon_area(polygon) >= minimum_area_fraction * rows * columns]
+    return tuple(sorted(kept, key=polygon_area, reverse=True)[:MAXIMUM_POLYGONS])
 
 
 def _positions(count: int) -> npt.NDArray[np.float64]:

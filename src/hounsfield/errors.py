@@ -11,7 +11,8 @@
     ├── ImageError
     │   ├── Undecodable         the pixels cannot be decoded, or not within the limits
     │   ├── InconsistentSeries  the instances do not make one volume
-    │   └── UnsupportedModality no reader, or no task, takes this kind of object
+    │   ├── UnsupportedModality no reader, or no task, takes this kind of object
+    │   └── EnhancedPixels      the samples were made to be looked at, and cannot be measured
     ├── PrepareError
     │   └── NotInvertible       a step cannot be undone
     ├── ModelError
@@ -103,6 +104,10 @@ class InconsistentSeries(ImageError):
 
 class UnsupportedModality(ImageError):
     """No reader, or no task, takes this kind of object."""
+
+
+class EnhancedPixels(ImageError):
+    """The samples were made to be looked at: what is measured on them would be wrong."""
 
 
 class PrepareError(HounsfieldError):

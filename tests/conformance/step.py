@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hounsfield.core.volume import Volume
-from hounsfield.errors import NotInvertible
+from hounsfield.errors import EnhancedPixels, NotInvertible
+from hounsfield.prepare.sequence import apply_steps, invert_trace, replay_trace
 from hounsfield.prepare.step import Step
 
 
@@ -22,6 +25,7 @@ def check_step(make: Callable[..., Step], volume: Volume) -> None:
     check_draw(step, volume)
     check_apply(step, volume)
     check_invert(step, volume)
+    check_mark(step, volume)
 
 
 def check_settings(step: Step, make: Callable[..., Step]) -> None:
@@ -29,6 +33,7 @@ def check_settings(step: Step, make: Callable[..., Step]) -> None:
     assert isinstance(step, Step)
     assert step.name == type(step).name
     assert isinstance(step.is_geometric, bool)
+    assert isinstance(step.changes_appearance, bool)
     stored = json.loads(json.dumps(step.settings(), allow_nan=False))
     assert stored == step.settings()
     assert type(step)(**stored).settings() == step.settings()
@@ -70,3 +75,15 @@ def check_invert(step: Step, volume: Volume) -> None:
     assert back.geometry == volume.geometry
     assert back.array.shape == volume.array.shape
     assert back.quantity is volume.quantity or step.is_geometric
+
+
+def check_mark(step: Step, volume: Volume) -> None:
+    """A sequence marks what the step made of the samples, forwards, replayed and backwards, and keeps older marks."""
+    marks = ("older",) + ((step.name,) if step.changes_appearance else ())
+    older = replace(volume, enhanced_by=("older",))
+    after, trace = apply_steps([step], older, np.random.default_rng(7))
+    assert after.enhanced_by == replay_trace(trace, older).enhanced_by == marks
+    with pytest.raises(EnhancedPixels):
+        after.require_measurable()
+    if step.is_geometric:
+        assert invert_trace(trace, after).enhanced_by == marks

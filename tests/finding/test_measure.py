@@ -7,6 +7,9 @@ from skimage.measure import find_contours
 
 from hounsfield.core.finding import Region
 from hounsfield.core.geometry import Calibration, VolumeGeometry
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.volume import Volume
+from hounsfield.errors import EnhancedPixels
 from hounsfield.finding.measure import ATTENDED_SIZE, measure_region, polygon_area, region_area
 
 
@@ -55,9 +58,19 @@ def test_area_against_a_filled_polygon():
     assert polygon_area(outline) == pytest.approx(len(rows), rel=0.005)
 
 
+def on(geometry, **changes):
+    return Volume(np.zeros(geometry.shape, np.int16), geometry, Quantity.HOUNSFIELD, **changes)
+
+
+def test_nothing_is_measured_on_enhanced_pixels():
+    source = on(VolumeGeometry((1, 20, 40)), enhanced_by=("clahe", "unsharp"))
+    with pytest.raises(EnhancedPixels, match="clahe, unsharp"):
+        measure_region(Region("1.2", 1, (square(0, 0, 8),)), source)
+
+
 def test_share_and_size_on_pixels_that_are_not_square():
     geometry = VolumeGeometry((1, 20, 40), spacing_mm=(5.0, 2.0, 0.5))
-    share, size = measure_region(Region("1.2", 1, (square(0, 0, 8),)), geometry)
+    share, size = measure_region(Region("1.2", 1, (square(0, 0, 8),)), on(geometry))
     assert (share.value, share.unit.code) == (8.0, "%")
     assert (size.value, size.unit.code) == (64.0, "mm2")
     assert share.concept.value == "ATTENDED_AREA"
@@ -73,6 +86,6 @@ def test_the_size_is_not_called_the_area_of_the_finding():
 @pytest.mark.parametrize("calibration", [Calibration.DETECTOR, Calibration.NONE])
 def test_no_millimetres_where_they_are_none_of_the_patient(calibration):
     geometry = VolumeGeometry((1, 10, 10), spacing_mm=(1.0, 0.2, 0.2), calibration=calibration)
-    measurements = measure_region(Region("1.2", 1, (square(0, 0, 5),)), geometry)
+    measurements = measure_region(Region("1.2", 1, (square(0, 0, 5),)), on(geometry))
     assert [item.unit.code for item in measurements] == ["%"]
     assert measurements[0].value == 25

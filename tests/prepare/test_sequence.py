@@ -30,6 +30,7 @@ class Doubled:
 
     name = "doubled"
     is_geometric = False
+    changes_appearance = True
 
     def settings(self):
         return {}
@@ -236,3 +237,31 @@ def test_an_entry_point_that_is_no_step_is_refused(monkeypatch, value):
     with pytest.raises(PrepareError) as caught:
         step_class("other")
     assert caught.value.code == "E409"
+
+
+def test_a_step_cannot_forget_the_mark(monkeypatch):
+    installed(monkeypatch, "doubled")
+    volume = head()
+    marked, trace = apply_steps(build_steps([{"step": "doubled"}, {"step": "flip", "axis": "rows"}]), volume)
+    assert marked.enhanced_by == replay_trace(trace, volume).enhanced_by == ("doubled",)
+    assert invert_trace(trace, marked).enhanced_by == ("doubled",)
+    assert volume.enhanced_by == ()
+
+
+def test_an_installed_step_has_to_say_whether_it_changes_appearance(monkeypatch):
+    installed(monkeypatch, "doubled")
+    monkeypatch.delattr(Doubled, "changes_appearance")
+    with pytest.raises(PrepareError) as caught:
+        build_steps([{"step": "doubled"}])
+    assert caught.value.code == "E409"
+
+
+@pytest.mark.parametrize("name", ["resize", "rescale", "flip", "z-score"])
+def test_grids_and_scales_that_can_be_undone_may_be_measured(name):
+    settings = {
+        "resize": {"rows": 5, "columns": 5},
+        "rescale": {"minimum": 0, "maximum": 2.0},
+        "flip": {"axis": "rows"},
+    }
+    prepared, _ = apply_steps(build_steps([{"step": name, **settings.get(name, {})}]), head())
+    prepared.require_measurable()

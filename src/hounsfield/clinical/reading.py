@@ -128,7 +128,7 @@ def _answer(task: Task, predictor: Predictor, source: Volume) -> tuple[tuple[Fin
         image, region = _mapped(predictor, asked, source, index)
         if region is not None:
             regions[name] = region
-            measured[name] = measure_region(region, source.geometry)
+            measured[name] = measure_region(region, source)
     shown = image or _key_image(source, shown_slice(prediction))
     return decide(prediction, regions, task.site, None, measured), shown
 

@@ -12,7 +12,7 @@ from hounsfield.core.codes import CodedConcept
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import InstanceRef
-from hounsfield.errors import ImageError
+from hounsfield.errors import EnhancedPixels, ImageError
 
 Samples = npt.NDArray[Any]
 
@@ -64,6 +64,7 @@ class Volume:
         slice_axis: whether slices follow each other in space, in time, or there is only one.
         frame_times_seconds: start of each frame after the first, for time.
         presentation: how to show it.
+        enhanced_by: the steps that changed what the samples look like, in order; empty where they may be measured.
     """
 
     array: Samples
@@ -74,6 +75,7 @@ class Volume:
     slice_axis: SliceAxis = SliceAxis.SINGLE
     frame_times_seconds: tuple[float, ...] = ()
     presentation: Presentation = field(default_factory=Presentation)
+    enhanced_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an array that does not lie on its grid."""
@@ -88,6 +90,15 @@ class Volume:
     def with_array(self, array: Samples, **changes: Any) -> "Volume":
         """Return a volume with other samples, and other fields where named."""
         return replace(self, array=array, **changes)
+
+    def require_measurable(self) -> None:
+        """Refuse samples that were denoised, sharpened, windowed, repaired or otherwise changed to be looked at.
+
+        Raises:
+            EnhancedPixels: ``E460``, naming the steps.
+        """
+        if self.enhanced_by:
+            raise EnhancedPixels("E460", found=", ".join(self.enhanced_by))
 
     def source_of(self, slice_index: int) -> tuple[InstanceRef, int] | None:
         """Return the instance and frame index that a slice comes from, or None when it is not known."""

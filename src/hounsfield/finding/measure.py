@@ -5,8 +5,9 @@ import numpy.typing as npt
 
 from hounsfield.core.codes import PRIVATE_SCHEME, CodedConcept, concept
 from hounsfield.core.finding import Measurement, Region
-from hounsfield.core.geometry import Calibration, VolumeGeometry
+from hounsfield.core.geometry import Calibration
 from hounsfield.core.quantities import PERCENT, SQUARE_MILLIMETRE
+from hounsfield.core.volume import Volume
 
 Polygon = npt.NDArray[np.float64]
 
@@ -32,17 +33,22 @@ def region_area(polygons: tuple[Polygon, ...]) -> float:
     return total
 
 
-def measure_region(region: Region, geometry: VolumeGeometry) -> tuple[Measurement, ...]:
+def measure_region(region: Region, source: Volume) -> tuple[Measurement, ...]:
     """Measure what the model attended to.
 
     Args:
-        region: outlines on a frame of ``geometry``.
-        geometry: the grid of the source image, not the one of the model.
+        region: outlines on a frame of ``source``.
+        source: the image as it came, not the one on the grid of the model.
 
     Returns:
         The share of the image in percent, and the area in mm2 only where the calibration holds in the patient: on a
         radiograph a millimetre of the detector is none of the patient.
+
+    Raises:
+        EnhancedPixels: ``E460``, the image was changed to be looked at.
     """
+    source.require_measurable()
+    geometry = source.geometry
     area = region_area(region.polygons)
     _, rows, columns = geometry.shape
     share = Measurement(concept("attended-area"), 100.0 * area / (rows * columns), PERCENT)

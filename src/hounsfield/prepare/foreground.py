@@ -40,6 +40,7 @@ class CropForeground:
 
     name: ClassVar[str] = "crop-foreground"
     is_geometric: ClassVar[bool] = True
+    changes_appearance: ClassVar[bool] = False
 
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1
     margin_fraction: Annotated[float, Field(ge=0, le=1)] = 0.03

@@ -20,6 +20,7 @@ class Grey:
 
     name: ClassVar[str] = "grey"
     is_geometric: ClassVar[bool] = False
+    changes_appearance: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
         """Return the settings: there are none."""

@@ -54,7 +54,7 @@ def step_class(name: str) -> type[Step]:
     if not points:
         raise PrepareError("E401", found=name[:80], expected=", ".join(step_names()))
     found: Any = next(iter(points)).load()
-    wanted = ("name", "is_geometric", "settings", "draw", "apply", "invert")
+    wanted = ("name", "is_geometric", "changes_appearance", "settings", "draw", "apply", "invert")
     is_step = isinstance(found, type) and all(hasattr(found, attribute) for attribute in wanted)
     if not is_step or getattr(found, "name", "") != name:
         raise PrepareError("E409", step=name)

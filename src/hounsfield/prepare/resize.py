@@ -26,6 +26,7 @@ class Resize:
 
     name: ClassVar[str] = "resize"
     is_geometric: ClassVar[bool] = True
+    changes_appearance: ClassVar[bool] = False
 
     rows: Side
     columns: Side

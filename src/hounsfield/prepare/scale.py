@@ -28,6 +28,7 @@ class PercentileScale:
 
     name: ClassVar[str] = "percentile-scale"
     is_geometric: ClassVar[bool] = False
+    changes_appearance: ClassVar[bool] = True
 
     low_percentile: Percentage = 0.5
     high_percentile: Percentage = 99.5
@@ -75,6 +76,7 @@ class Window:
 
     name: ClassVar[str] = "window"
     is_geometric: ClassVar[bool] = False
+    changes_appearance: ClassVar[bool] = True
 
     center: float
     width: Annotated[float, Field(gt=0)]
@@ -103,6 +105,7 @@ class Rescale:
 
     name: ClassVar[str] = "rescale"
     is_geometric: ClassVar[bool] = False
+    changes_appearance: ClassVar[bool] = False
 
     minimum: float
     maximum: float
@@ -142,6 +145,7 @@ class ZScore:
 
     name: ClassVar[str] = "z-score"
     is_geometric: ClassVar[bool] = False
+    changes_appearance: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
         """Return the settings: there are none."""

@@ -1,6 +1,7 @@
 """Sequences of steps: build them from a specification, apply, replay and undo them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def apply_steps(
     trace = Trace()
     for step in steps:
         drawn = step.draw(volume, chance)
-        volume = step.apply(volume, drawn)
+        volume = _applied(step, volume, drawn)
         trace = trace.followed_by(step.name, {"settings": step.settings(), "drawn": dict(drawn)})
     return volume, trace
 
@@ -59,7 +60,7 @@ def replay_trace(trace: Trace, volume: Volume) -> Volume:
     """
     for recorded in trace.steps:
         step, drawn = _recorded(recorded)
-        volume = step.apply(volume, drawn)
+        volume = _applied(step, volume, drawn)
     return volume
 
 
@@ -77,8 +78,14 @@ def invert_trace(trace: Trace, volume: Volume, geometry_only: bool = False) -> V
     for recorded in reversed(trace.steps):
         step, drawn = _recorded(recorded)
         if step.is_geometric or not geometry_only:
-            volume = step.invert(volume, drawn)
+            volume = replace(step.invert(volume, drawn), enhanced_by=volume.enhanced_by)
     return volume
+
+
+def _applied(step: Step, volume: Volume, drawn: Parameters) -> Volume:
+    """Apply one step and mark the volume here, whatever the step made of the mark, so that none can forget it."""
+    marks = (*volume.enhanced_by, step.name) if step.changes_appearance else volume.enhanced_by
+    return replace(step.apply(volume, drawn), enhanced_by=marks)
 
 
 def _build(item: object) -> Step:

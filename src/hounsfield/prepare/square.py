@@ -18,6 +18,7 @@ class CentreCropSquare:
 
     name: ClassVar[str] = "centre-crop-square"
     is_geometric: ClassVar[bool] = True
+    changes_appearance: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
         """Return the settings: there are none."""
@@ -44,6 +45,7 @@ class PadSquare:
 
     name: ClassVar[str] = "pad-square"
     is_geometric: ClassVar[bool] = True
+    changes_appearance: ClassVar[bool] = False
 
     value: float = 0.0
 

@@ -32,10 +32,14 @@ class Step(Protocol):
     Attributes:
         name: its name in a specification, lower case with hyphens.
         is_geometric: whether it moves samples about (and so concerns a heat map), or changes their values.
+        changes_appearance: whether samples are no longer what was measured, beyond interpolation and a scale that can
+            be undone: smoothed, sharpened, clipped, equalised or invented. ``sequence`` marks the volume, and nothing
+            measures a marked volume (docs/decisions/0009-enhanced-pixels.md).
     """
 
     name: ClassVar[str]
     is_geometric: ClassVar[bool]
+    changes_appearance: ClassVar[bool]
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as JSON values; the constructor takes the same keywords."""

@@ -21,6 +21,7 @@ class Flip:
 
     name: ClassVar[str] = "flip"
     is_geometric: ClassVar[bool] = True
+    changes_appearance: ClassVar[bool] = False
 
     axis: Literal["rows", "columns"]
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -54,6 +55,7 @@ class Rotate90:
 
     name: ClassVar[str] = "rotate90"
     is_geometric: ClassVar[bool] = True
+    changes_appearance: ClassVar[bool] = False
 
     turns: Annotated[int, Field(ge=0, le=3)] = 1
 

@@ -1,7 +1,7 @@
 """The one door to the compiler: plain loops over arrays become machine code that runs without the interpreter's lock.
 
-Only modules named ``kernels`` import this one, and only functions that need a kernel import those, because loading the
-compiler takes about a second. Compiled code is kept on disk beside the source, or in the user's cache folder where
+Only functions that need a kernel import the modules named ``kernels``, because loading the compiler takes about a
+second. Compiled code is kept on disk beside the source, or in the user's cache folder where
 the source cannot be written; a machine where neither can be written compiles anew each time.
 """
 
@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-
-from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +28,8 @@ def compiled_reordered(function: F) -> F:
 
 
 def _compile(function: F, fastmath: bool | set[str]) -> F:
+    from numba import njit
+
     try:
         made: F = njit(cache=True, nogil=True, fastmath=fastmath)(function)
     except RuntimeError:  # no folder to keep the code in

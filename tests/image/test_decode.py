@@ -179,7 +179,7 @@ def test_types_are_the_smallest_that_are_exact() -> None:
 
 
 def test_each_codec_says_what_it_decodes() -> None:
-    assert [codec.name for codec in decode.CODECS] == ["imagecodecs", "imagecodecs", "pydicom"]
+    assert [codec.name for codec in decode.CODECS] == ["threads", "imagecodecs", "imagecodecs", "pydicom"]
     path = PYDICOM_FILES / "JPEG2000.dcm"
     series = series_of([path])
     assert series.instances[0].transfer_syntax_uid == "1.2.840.10008.1.2.4.91"

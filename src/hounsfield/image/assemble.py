@@ -9,12 +9,13 @@ from hounsfield.core.study import Series
 from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError, UnsupportedModality
 from hounsfield.image.fill import fill_volume
-from hounsfield.image.frame import Frame, read_frames
+from hounsfield.image.frame import Frame
 from hounsfield.image.grid import build_grid
 from hounsfield.image.guard import refusing
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.quantity import read_meaning
 from hounsfield.image.readers import read_file
+from hounsfield.image.series_frames import read_series_frames
 from hounsfield.image.stack import Stack, stack_frames
 
 
@@ -36,7 +37,11 @@ class Assembly:
         return tuple(issue for issue in self.issues if issue.facts.get("volume", volume_index + 1) == volume_index + 1)
 
 
-def assemble(series: Series, limits: PixelLimits = PixelLimits()) -> Assembly:  # noqa: B008 (frozen)
+def assemble(
+    series: Series,
+    limits: PixelLimits = PixelLimits(),  # noqa: B008 (frozen)
+    as_float: bool = False,
+) -> Assembly:
     """Make the volumes of a series.
 
     DICOM frames are sorted by the projection of Image Position on the normal, and split where they mix sizes,
@@ -45,6 +50,7 @@ def assemble(series: Series, limits: PixelLimits = PixelLimits()) -> Assembly:  
     Args:
         series: the instances of one Series Instance UID, or one file that is not DICOM.
         limits: bounds checked before anything is allocated.
+        as_float: give float32 samples where whole numbers would do.
 
     Returns:
         At least one volume, with the issues found.
@@ -67,18 +73,12 @@ def assemble(series: Series, limits: PixelLimits = PixelLimits()) -> Assembly:  
         stacks, mixture = stack_frames(frames, series.series_instance_uid)
     issues += [*_check_origin(frames, series), *mixture]
     moments = [frame.acquired_seconds for frame in frames if frame.acquired_seconds is not None]
-    return _build_all(stacks, issues, min(moments, default=None), series.series_instance_uid, limits)
+    return _build_all(stacks, issues, min(moments, default=None), series.series_instance_uid, (limits, as_float))
 
 
 def _read_all(series: Series, limits: PixelLimits) -> tuple[list[Frame], list[QualityIssue]]:
     """Read every header; objects without an image are noted, unless there is no image at all."""
-    frames: list[Frame] = []
-    refused: list[ImageError] = []
-    for instance in series.instances:
-        try:
-            frames += read_frames(instance, limits)
-        except UnsupportedModality as error:
-            refused.append(error)
+    frames, refused = read_series_frames(series.instances, limits)
     if not frames and refused:
         raise refused[0]
     issues = [QualityIssue(refusal.code, Severity.NOTE, refusal.facts, refusal.uid) for refusal in refused]
@@ -111,7 +111,11 @@ def _check_origin(frames: list[Frame], series: Series) -> list[QualityIssue]:
 
 
 def _build_all(
-    stacks: tuple[Stack, ...], issues: list[QualityIssue], started: float | None, uid: str, limits: PixelLimits
+    stacks: tuple[Stack, ...],
+    issues: list[QualityIssue],
+    started: float | None,
+    uid: str,
+    terms: tuple[PixelLimits, bool],
 ) -> Assembly:
     """Build what can be built; a stack that fails beside one that does not becomes an issue."""
     volumes: list[Volume] = []
@@ -119,7 +123,7 @@ def _build_all(
     for stack in stacks:
         try:
             with refusing("E300", uid):
-                volume, found = _build(stack, started, uid, limits)
+                volume, found = _build(stack, started, uid, terms)
         except ImageError as error:
             failed.append(error)
             continue
@@ -134,11 +138,13 @@ def _build_all(
     return Assembly(tuple(volumes), tuple(issues))
 
 
-def _build(stack: Stack, started: float | None, uid: str, limits: PixelLimits) -> tuple[Volume, list[QualityIssue]]:
+def _build(
+    stack: Stack, started: float | None, uid: str, terms: tuple[PixelLimits, bool]
+) -> tuple[Volume, list[QualityIssue]]:
     head = stack.frames[0]
     geometry, issues = build_grid(stack, uid)
     meaning = read_meaning(stack, started, uid)
-    array = fill_volume(stack, meaning, limits)
+    array = fill_volume(stack, meaning, *terms)
     one_object = len({frame.uid for frame in stack.frames}) == 1
     is_multi_frame = any(frame.layout.frames > 1 for frame in stack.frames)
     presentation = stack.frames[len(stack.frames) // 2].presentation

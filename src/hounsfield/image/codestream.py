@@ -1,4 +1,4 @@
-"""Width and height that a compressed frame itself declares, read before a codec allocates by them."""
+"""What a compressed frame declares of itself: width, height, depth and sign, read before a codec goes by them."""
 
 _J2K_START = b"\xff\x4f\xff\x51"
 _JP2_START = b"\x00\x00\x00\x0cjP  "
@@ -11,13 +11,34 @@ _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 def codestream_size(frame: bytes) -> tuple[int, int] | None:
     """Return (rows, columns) of a JPEG, JPEG-LS or JPEG 2000 frame, None for what is none of them or breaks off."""
     if frame[:2] == _JPEG_START:
-        return _jpeg_size(frame)
-    start = 0
-    if frame[:8] == _JP2_START:
-        start = frame.find(_J2K_START)
-    if start < 0 or frame[start : start + 4] != _J2K_START:
+        start = _jpeg_frame_header(frame)
+        return None if start is None else (_word(frame, start + 5), _word(frame, start + 7))
+    segment = _j2k_segment(frame)
+    return None if segment is None else _j2k_size(frame, segment)
+
+
+def sample_format(frame: bytes) -> tuple[int, bool] | None:
+    """Return (bits of a sample, whether it is signed) of a frame of one component, None for any other.
+
+    JPEG and JPEG-LS have no signed samples; JPEG 2000 keeps both in Ssiz (ITU-T T.800 A.5.1, table A.11).
+    """
+    if frame[:2] == _JPEG_START:
+        start = _jpeg_frame_header(frame)
+        return (frame[start + 4], False) if start is not None and frame[start + 9 : start + 10] == b"\1" else None
+    segment = _j2k_segment(frame)
+    if segment is None or len(frame) < segment + 39 or _word(frame, segment + 36) != 1:
         return None
-    return _j2k_size(frame, start + 4)
+    return (frame[segment + 38] & 0x7F) + 1, frame[segment + 38] >> 7 == 1
+
+
+def _word(frame: bytes, position: int) -> int:
+    return int.from_bytes(frame[position : position + 2], "big")
+
+
+def _j2k_segment(frame: bytes) -> int | None:
+    """Return where the SIZ segment starts, behind its marker; None for what is no JPEG 2000."""
+    start = frame.find(_J2K_START) if frame[:8] == _JP2_START else 0
+    return start + 4 if start >= 0 and frame[start : start + 4] == _J2K_START else None
 
 
 def _j2k_size(frame: bytes, position: int) -> tuple[int, int] | None:
@@ -29,8 +50,8 @@ def _j2k_size(frame: bytes, position: int) -> tuple[int, int] | None:
     return height - top, width - left
 
 
-def _jpeg_size(frame: bytes) -> tuple[int, int] | None:
-    """Walk the marker segments to the start of frame (ITU-T T.81 B.2.2)."""
+def _jpeg_frame_header(frame: bytes) -> int | None:
+    """Walk the marker segments to the start of frame (ITU-T T.81 B.2.2) and return where its marker lies."""
     position = 2
     while position + 9 <= len(frame):
         if frame[position] != 0xFF:
@@ -41,9 +62,7 @@ def _jpeg_size(frame: bytes) -> tuple[int, int] | None:
         elif marker in _STANDALONE:
             position += 2
         elif marker in _FRAME_MARKERS:
-            return int.from_bytes(frame[position + 5 : position + 7], "big"), int.from_bytes(
-                frame[position + 7 : position + 9], "big"
-            )
+            return position
         else:
-            position += 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
+            position += 2 + _word(frame, position + 2)
     return None

@@ -69,6 +69,19 @@ class ObjectFacts:
 
 
 @dataclass(frozen=True)
+class PixelSpan:
+    """Where the pixel data of an object of one frame lies in its file.
+
+    Attributes:
+        offset: of its first byte.
+        length: bytes, -1 for fragments that run to the end of the file.
+    """
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
 class Frame:
     """One frame of one object.
 
@@ -83,6 +96,7 @@ class Frame:
         marks: what tells it from other frames at its position.
         acquired_seconds: time of day of its acquisition, None where not given.
         start_seconds: start after the first frame of its object, None for objects without a frame time.
+        pixels: where its samples lie in the file, None where its object has to be parsed for them.
     """
 
     instance: InstanceRef
@@ -95,6 +109,7 @@ class Frame:
     marks: Mapping[str, str] = field(default_factory=dict)
     acquired_seconds: float | None = None
     start_seconds: float | None = None
+    pixels: PixelSpan | None = None
 
     @property
     def uid(self) -> str:
@@ -109,8 +124,16 @@ def read_frames(instance: InstanceRef, limits: PixelLimits) -> tuple[Frame, ...]
         UnsupportedModality: ``E305`` for objects without pixels, ``E306`` for segmentations, ``E307`` for tiles.
         Undecodable: the header cannot be read, or describes no image within the limits.
     """
+    return describe_frames(instance, read_header(instance, limits), limits)
+
+
+def describe_frames(instance: InstanceRef, dataset: Dataset, limits: PixelLimits) -> tuple[Frame, ...]:
+    """Return the frames of an object whose header has been read, in stored order.
+
+    Raises:
+        UnsupportedModality, Undecodable: as ``read_frames``.
+    """
     uid = instance.sop_instance_uid
-    dataset = read_header(instance, limits)
     with refusing("E300", uid):
         _require_image(dataset, uid)
         layout = read_layout(dataset, transfer_syntax_of(dataset, instance), uid, limits)

@@ -97,7 +97,7 @@ def _rank(
 def _positions(frames: Sequence[Frame]) -> list[list[Frame]]:
     """Group frames that lie at one position along the normal."""
     normal = frames[0].place.normal
-    heights = np.asarray([np.dot(frame.place.position_mm or (0.0, 0.0, 0.0), normal) for frame in frames])
+    heights = np.asarray([frame.place.position_mm or (0.0, 0.0, 0.0) for frame in frames]) @ normal
     order = np.argsort(heights, kind="stable")
     groups: list[list[Frame]] = []
     last = -np.inf

@@ -53,8 +53,8 @@ def stack_frames(frames: Sequence[Frame], series_uid: str) -> tuple[tuple[Stack,
 
 def projections(frames: Sequence[Frame]) -> npt.NDArray[np.float64]:
     """Return Image Position projected on the normal of the first frame, millimetres."""
-    normal = frames[0].place.normal
-    return np.asarray([np.dot(frame.place.position_mm or (0.0, 0.0, 0.0), normal) for frame in frames])
+    places = np.asarray([frame.place.position_mm or (0.0, 0.0, 0.0) for frame in frames], dtype=np.float64)
+    return np.asarray(places @ frames[0].place.normal)
 
 
 def _drop_repeated(frames: Sequence[Frame], series_uid: str, issues: list[QualityIssue]) -> list[Frame]:
@@ -100,9 +100,15 @@ def _group(frames: Sequence[Frame]) -> list[list[Frame]]:
     groups: dict[Hashable, list[Frame]] = defaultdict(list)
     orientations: list[npt.NDArray[np.float64]] = []
     spacings: list[npt.NDArray[np.float64]] = []
+    clusters: dict[tuple[float, ...] | None, int] = {}
+    spacing_clusters: dict[tuple[float, ...] | None, int] = {}
     for frame in frames:
-        cosines = _cluster(frame.place.cosines or (), orientations, _is_same_direction)
-        spacing = _cluster(frame.place.spacing_mm or (), spacings, _is_same_spacing)
+        way, apart = frame.place.cosines, frame.place.spacing_mm
+        if way not in clusters:
+            clusters[way] = _cluster(way or (), orientations, _is_same_direction)
+        if apart not in spacing_clusters:
+            spacing_clusters[apart] = _cluster(apart or (), spacings, _is_same_spacing)
+        cosines, spacing = clusters[way], spacing_clusters[apart]
         groups[(_size(frame), _is_localizer(frame), _reference(frame), _mark(frame), cosines, spacing)].append(frame)
     return list(groups.values())
 

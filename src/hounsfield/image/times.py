@@ -1,6 +1,7 @@
 """DICOM dates and times as seconds, and when the frames of a cine start."""
 
 import datetime
+from collections.abc import Callable
 
 from hounsfield.image.attributes import FrameAttributes
 
@@ -43,12 +44,17 @@ def read_datetime(text: str) -> float | None:
 
 def acquisition_seconds(attributes: FrameAttributes) -> float | None:
     """Return when a frame was acquired, in seconds since 1900 (or after midnight where the date is missing)."""
+    return moment_of(attributes.text)
+
+
+def moment_of(text_of: Callable[[str], str]) -> float | None:
+    """Return when a frame was acquired, from whatever gives the text of a keyword; see ``acquisition_seconds``."""
     for keyword in ("FrameAcquisitionDateTime", "AcquisitionDateTime"):
-        moment = read_datetime(attributes.text(keyword))
+        moment = read_datetime(text_of(keyword))
         if moment is not None:
             return moment
-    time = attributes.text("AcquisitionTime")
-    date = attributes.text("AcquisitionDate") or attributes.text("SeriesDate") or attributes.text("StudyDate")
+    time = text_of("AcquisitionTime")
+    date = text_of("AcquisitionDate") or text_of("SeriesDate") or text_of("StudyDate")
     return read_moment(date, time) if date else read_time(time)
 
 

@@ -1,0 +1,295 @@
+"""The frames of a series read together: a few headers are parsed, the others only compared with them.
+
+Parsing a header costs a millisecond, comparing it a few microseconds. While a header is parsed it is recorded which
+attributes were asked for; a file whose raw values of all these are the same bytes has the same frame, but for what
+moves from slice to slice (``MOVING``), which is read by itself. Whatever is odd in the least is parsed.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+
+from hounsfield.core.study import InstanceRef
+from hounsfield.errors import HounsfieldError, UnsupportedModality
+from hounsfield.header_walk import HeaderStatus, Walked, walk_headers
+from hounsfield.image.attributes import FrameAttributes
+from hounsfield.image.frame import Frame, PixelSpan, describe_frames, read_frames
+from hounsfield.image.limits import PixelLimits
+from hounsfield.image.reading import read_header
+from hounsfield.image.times import moment_of
+from hounsfield.image.transform import read_transform
+from hounsfield.image.voi import read_presentation
+
+FEWEST = 8
+"""Series with fewer instances are parsed: loading the compiler would take longer."""
+
+PIXEL_DATA = 0x7FE00010
+
+_TIMES = ("FrameAcquisitionDateTime", "AcquisitionDateTime", "AcquisitionTime", "AcquisitionDate", "SeriesDate")
+_SCALE = ("RescaleSlope", "RescaleIntercept")
+_WINDOW = ("WindowCenter", "WindowWidth")
+MOVING = ("ImagePositionPatient", *_SCALE, *_WINDOW, *_TIMES, "StudyDate")
+"""What is read from every file by itself; each is text in every encoding."""
+
+_LARGEST_TEXT = 128
+_TEXT_VRS = frozenset((0, *(ord(vr[0]) << 8 | ord(vr[1]) for vr in ("DS", "DA", "TM", "DT"))))
+
+Read = list[Frame] | HounsfieldError
+
+
+class Consulted:
+    """A data set that remembers which attributes of it were asked for."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self.keywords: set[str] = set()
+
+    def get(self, keyword: str, default: object = None) -> Any:
+        """Return a value as ``Dataset.get`` does."""
+        self.keywords.add(keyword)
+        return self._dataset.get(keyword, default)
+
+    def __contains__(self, keyword: str) -> bool:
+        self.keywords.add(keyword)
+        return keyword in self._dataset
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:1].isupper():
+            self.keywords.add(name)
+        return getattr(self._dataset, name)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A parsed file that others are compared with: its frame, its attributes and its raw moving values."""
+
+    frame: Frame
+    attributes: FrameAttributes
+    moving: Mapping[str, bytes]
+
+
+class _Own(FrameAttributes):
+    """The attributes of a model, but for the moving ones, which are the file's own."""
+
+    def __init__(self, model: _Model, moving: Mapping[str, bytes]) -> None:
+        self._model = model.attributes
+        self._moving = moving
+
+    def first(self, keyword: str) -> object:
+        """Return a value of the file itself where it moves."""
+        if keyword not in self._moving:
+            return self._model.first(keyword)
+        values = _text(self._moving[keyword]).split("\\")
+        return (values if len(values) > 1 else values[0]) or None
+
+    def sequence(self, keyword: str) -> list[Dataset]:
+        """Return the items of the model."""
+        return self._model.sequence(keyword)
+
+
+def read_series_frames(
+    instances: Sequence[InstanceRef], limits: PixelLimits
+) -> tuple[list[Frame], list[UnsupportedModality]]:
+    """Read the header of every instance.
+
+    Returns:
+        The frames, and the refusals of objects that hold no image.
+
+    Raises:
+        Undecodable: a header cannot be read, or describes no image within the limits.
+    """
+    frames: list[Frame] = []
+    refused: list[UnsupportedModality] = []
+    reads = iter(_Together(instances, limits)) if len(instances) >= FEWEST else _alone(instances, limits)
+    for read in reads:
+        if isinstance(read, UnsupportedModality):
+            refused.append(read)
+        elif isinstance(read, HounsfieldError):
+            raise read
+        else:
+            frames += read
+    return frames, refused
+
+
+def _alone(instances: Iterable[InstanceRef], limits: PixelLimits) -> Iterator[Read]:
+    for instance in instances:
+        try:
+            yield list(read_frames(instance, limits))
+        except HounsfieldError as error:
+            yield error
+
+
+class _Together:
+    """Compares the headers of a series with the first one that was parsed, and parses those that differ."""
+
+    def __init__(self, instances: Sequence[InstanceRef], limits: PixelLimits) -> None:
+        self._instances = instances
+        self._limits = limits
+        self._models: dict[tuple[bytes, ...], _Model] = {}
+        self._differing: list[int] = []
+
+    def __iter__(self) -> Iterator[Read]:
+        head = Consulted(read_header(self._instances[0], self._limits))
+        try:
+            first = describe_frames(self._instances[0], cast(Dataset, head), self._limits)
+        except HounsfieldError:
+            first = ()
+        if len(first) != 1:
+            yield from _alone(self._instances, self._limits)
+            return
+        asked = sorted(tag for keyword in head.keywords - set(MOVING) if (tag := tag_for_keyword(keyword)))
+        self._walked = walk_headers([instance.path for instance in self._instances], [*asked, *_tags(MOVING)])
+        constant = _constant_columns(self._walked, len(asked) + len(MOVING))
+        self._differing = [column for column in range(len(asked)) if not constant[column]]
+        self._is_plain = self._plain_rows(len(asked)).tolist()
+        self._spans = list(zip(self._walked.pixel_offset.tolist(), self._walked.pixel_length.tolist(), strict=True))
+        self._set_moving(len(asked), constant)
+        for row, instance in enumerate(self._instances):
+            yield self._read(row, instance)
+
+    def _set_moving(self, asked: int, constant: npt.NDArray[np.bool_]) -> None:
+        """Take the moving values that do not move in this series once, and those that do in lists."""
+        plain = np.flatnonzero(self._is_plain)
+        columns = {keyword: asked + index for index, keyword in enumerate(MOVING)}
+        row = int(plain[0]) if len(plain) else 0
+        self._still = {keyword: self._walked.value(row, column) for keyword, column in columns.items()}
+        moved = [keyword for keyword, column in columns.items() if not constant[column]]
+        self._moved = {keyword: self._values(columns[keyword]) for keyword in moved}
+        self._has_times = any(keyword in self._moved for keyword in (*_TIMES, "StudyDate"))
+
+    def _values(self, column: int) -> list[bytes]:
+        """Return the raw value of every plain row."""
+        walked, plain = self._walked, self._is_plain
+        if walked.longer:
+            return [walked.value(row, column) if plain[row] else b"" for row in range(len(plain))]
+        capacity = walked.buffers.shape[1]
+        every, starts = walked.buffers.data.cast("B"), walked.positions[:, column].tolist()
+        counts = walked.lengths[:, column].tolist()
+        return [
+            bytes(every[row * capacity + start : row * capacity + start + count]) if is_good and start >= 0 else b""
+            for row, (is_good, start, count) in enumerate(zip(plain, starts, counts, strict=True))
+        ]
+
+    def _plain_rows(self, asked: int) -> npt.NDArray[np.bool_]:
+        """Tell which rows can be compared: understood by the walk, with pixels, their moving values text."""
+        walked = self._walked
+        moving = walked.positions[:, asked:] >= 0
+        is_text = np.isin(walked.vrs[:, asked:], list(_TEXT_VRS)) & (walked.lengths[:, asked:] <= _LARGEST_TEXT)
+        is_sized = walked.sizes <= self._limits.max_file_bytes
+        plain: npt.NDArray[np.bool_] = (
+            (walked.status == HeaderStatus.PLAIN)
+            & (walked.pixel_tag == PIXEL_DATA)
+            & (is_text | ~moving).all(axis=1)
+            & is_sized
+        )
+        # A sequence is compared by its presence alone, so a file that has one is parsed.
+        has_sequence: npt.NDArray[np.bool_] = (walked.vrs[:, :asked] == _SEQUENCE).any(axis=1)
+        return plain & ~has_sequence
+
+    def _read(self, row: int, instance: InstanceRef) -> Read:
+        if not self._is_plain[row]:
+            return next(_alone((instance,), self._limits))
+        key = (bytes((self._walked.syntax[row],)), *(self._raw(row, column) for column in self._differing))
+        moving = {**self._still, **{keyword: values[row] for keyword, values in self._moved.items()}}
+        model = self._models.get(key)
+        if model is None:
+            return self._parse(row, instance, key, moving)
+        try:
+            return [self._like(model, row, instance, moving)]
+        except (ValueError, UnicodeDecodeError, OverflowError):
+            return next(_alone((instance,), self._limits))
+
+    def _raw(self, row: int, column: int) -> bytes:
+        """Return a value with a first byte that tells absence from emptiness."""
+        return b"\1" + self._walked.value(row, column) if self._walked.positions[row, column] >= 0 else b"\0"
+
+    def _parse(self, row: int, instance: InstanceRef, key: tuple[bytes, ...], moving: Mapping[str, bytes]) -> Read:
+        try:
+            dataset = read_header(instance, self._limits)
+            frames = list(describe_frames(instance, dataset, self._limits))
+        except HounsfieldError as error:
+            return error
+        if len(frames) == 1:
+            frames[0] = replace(frames[0], pixels=self._span(row))
+            self._models[key] = _Model(frames[0], FrameAttributes(dataset), moving)
+        return frames
+
+    def _span(self, row: int) -> PixelSpan:
+        return PixelSpan(*self._spans[row])
+
+    def _like(self, model: _Model, row: int, instance: InstanceRef, moving: Mapping[str, bytes]) -> Frame:
+        """Return the frame of a file that only moves against its model.
+
+        Raises:
+            ValueError: a moving value is not what it should be.
+        """
+        frame, known = model.frame, model.moving
+        place, transform, presentation = frame.place, frame.transform, frame.presentation
+        if moving["ImagePositionPatient"] != known["ImagePositionPatient"]:
+            place = replace(place, position_mm=_position(moving["ImagePositionPatient"], place.is_placed))
+        is_scaled = any(moving[keyword] != known[keyword] for keyword in _SCALE)
+        if is_scaled:
+            transform = read_transform(_Own(model, moving), is_signed=frame.layout.is_signed)
+        if is_scaled or any(moving[keyword] != known[keyword] for keyword in _WINDOW):
+            presentation = read_presentation(_Own(model, moving), frame.layout, transform)
+        return Frame(
+            instance=instance,
+            frame_index=0,
+            layout=frame.layout,
+            place=place,
+            transform=transform,
+            presentation=presentation,
+            facts=frame.facts,
+            marks=frame.marks,
+            acquired_seconds=moment_of(lambda keyword: _text(moving[keyword]))
+            if self._has_times
+            else frame.acquired_seconds,
+            start_seconds=frame.start_seconds,
+            pixels=self._span(row),
+        )
+
+
+_SEQUENCE = ord("S") << 8 | ord("Q")
+
+
+def _tags(keywords: Iterable[str]) -> list[int]:
+    return [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("ascii").strip(" \0")
+
+
+def _position(raw: bytes, is_placed: bool) -> tuple[float, float, float]:
+    """Return Image Position (Patient).
+
+    Raises:
+        ValueError: three finite numbers are not there, or the model had no place.
+    """
+    values = [float(part) for part in _text(raw).split("\\")]
+    if len(values) != 3 or not is_placed or not all(map(math.isfinite, values)):
+        raise ValueError("position")
+    return values[0], values[1], values[2]
+
+
+def _constant_columns(walked: Walked, columns: int) -> npt.NDArray[np.bool_]:
+    """Tell which of the first columns hold the same bytes, or nothing, in every row that was understood."""
+    rows = np.flatnonzero(walked.status == HeaderStatus.PLAIN)
+    constant = np.zeros(columns, dtype=np.bool_)
+    if not len(rows):
+        return constant
+    is_long = bool(walked.longer)
+    for column in range(columns):
+        positions, lengths = walked.positions[rows, column], walked.lengths[rows, column]
+        if (positions < 0).all():
+            constant[column] = True
+        elif (positions >= 0).all() and (lengths == lengths[0]).all() and not is_long:
+            taken = walked.buffers[rows[:, None], positions[:, None] + np.arange(max(int(lengths[0]), 0))]
+            constant[column] = bool((taken == taken[0]).all())
+    return constant

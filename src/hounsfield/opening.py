@@ -1,0 +1,70 @@
+"""Opening: a source of scans in, its volumes with their issues out, and nothing asked of a model."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hounsfield.archive.entries import RefusedFile
+from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
+from hounsfield.archive.local import open_source
+from hounsfield.core.quality import QualityIssue, issue_of
+from hounsfield.core.study import Series
+from hounsfield.core.volume import Volume
+from hounsfield.errors import ImageError
+from hounsfield.image.assemble import assemble
+from hounsfield.image.limits import PixelLimits
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What became of a source.
+
+    Attributes:
+        volumes: every volume of every series, with the series it comes from.
+        issues: what was found out on the way; those that are rejects stand for volumes that could not be made.
+        refused: files that could not be taken.
+    """
+
+    volumes: tuple[Volume, ...]
+    series: tuple[Series, ...]
+    issues: tuple[QualityIssue, ...] = field(default=())
+    refused: tuple[RefusedFile, ...] = field(default=())
+
+
+def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DEFAULT_LIMITS) -> Opened:
+    """Read every volume of a file, a folder, a zip archive or a DICOMDIR.
+
+    All checks of structure, identity and geometry are made. Files are not digested: what is concluded from a volume
+    that is to be traced to its bytes goes through ``analyse``.
+
+    Args:
+        source: what to read.
+        as_float: give float32 samples where whole numbers would do.
+        limits: bounds.
+
+    Raises:
+        NotFound: ``E100``, the path does not exist.
+        Refused: nothing in the source can be used.
+
+    Example:
+        >>> from pydicom.data import get_testdata_file
+        >>> from hounsfield.opening import read_volumes
+        >>> read_volumes(get_testdata_file("CT_small.dcm")).volumes[0].geometry.shape
+        (1, 128, 128)
+    """
+    volumes: list[Volume] = []
+    origins: list[Series] = []
+    with open_source(Path(source), limits) as archive:
+        issues = list(archive.issues)
+        for study in archive.studies:
+            for series in study.series:
+                if not any(instance.number_of_frames for instance in series.instances):
+                    continue
+                try:
+                    assembly = assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes), as_float)
+                except ImageError as error:
+                    issues.append(issue_of(error))
+                    continue
+                volumes += assembly.volumes
+                origins += [series] * len(assembly.volumes)
+                issues += assembly.issues
+        return Opened(tuple(volumes), tuple(origins), tuple(issues), archive.refused)

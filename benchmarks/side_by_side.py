@@ -25,7 +25,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Row:
-    """What one subject took: median wall time, median processor time, growth of memory in the first call."""
+    """What one subject took: median wall time, median processor time, growth of memory in one call."""
 
     name: str
     wall_ms: float
@@ -34,7 +34,9 @@ class Row:
 
 
 def measure(subjects: list[Subject], rounds: int) -> list[Row]:
-    """Run every subject once to warm up, then ``rounds`` times in turn."""
+    """Run every subject once to warm up, once more for its memory, then ``rounds`` times in turn."""
+    for subject in subjects:
+        subject.run()
     peaks = {subject.name: _peak_of(subject) for subject in subjects}
     walls: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     cpus: dict[str, list[float]] = {subject.name: [] for subject in subjects}

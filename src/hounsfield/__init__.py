@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hounsfield.evaluate.run import evaluate
     from hounsfield.image.assemble import assemble
     from hounsfield.model.registry import find_model
+    from hounsfield.opening import read_volumes
     from hounsfield.pipeline import analyse, check
     from hounsfield.train.run import train
 
@@ -55,6 +56,7 @@ _HOMES = {
     "find_model": "model.registry",
     "open_source": "archive.local",
     "read_cases": "cases.layouts",
+    "read_volumes": "opening",
     "train": "train.run",
 }
 
@@ -80,6 +82,7 @@ __all__ = [
     "find_model",
     "open_source",
     "read_cases",
+    "read_volumes",
     "train",
 ]
 

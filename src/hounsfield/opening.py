@@ -53,7 +53,7 @@ def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DE
     """
     volumes: list[Volume] = []
     origins: list[Series] = []
-    with open_source(Path(source), limits) as archive:
+    with open_source(Path(source), limits, digests=False) as archive:
         issues = list(archive.issues)
         for study in archive.studies:
             for series in study.series:

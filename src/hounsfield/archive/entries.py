@@ -62,6 +62,8 @@ class Listing:
 
 def safe_name(name: str) -> str:
     """Return a name without control, bidirectional and undecodable characters, at most 255 characters long."""
+    if name.isascii() and name.isprintable() and len(name) <= 255:
+        return name
     shown = "".join("\ufffd" if unicodedata.category(letter) in _HIDDEN_CATEGORIES else letter for letter in name)
     return shown if len(shown) <= 255 else "…" + shown[-254:]
 
@@ -72,14 +74,15 @@ def list_folder(root: Path, limits: Limits) -> Listing:
     Raises:
         Refused: ``E109`` above the limit of files, ``E101`` when the folder itself cannot be read.
     """
-    entries: list[Entry] = []
+    found_files: list[tuple[tuple[str, ...], Entry]] = []
     refused: list[RefusedFile] = []
     links = 0
     base = Path(os.path.realpath(root))
-    pending = [base]
+    pending: list[tuple[str, ...]] = [()]
     while pending:
-        folder = pending.pop()
-        subfolders: list[Path] = []
+        parts = pending.pop()
+        folder = base.joinpath(*parts)
+        subfolders: list[tuple[str, ...]] = []
         try:
             found = sorted(os.scandir(folder), key=lambda item: item.name)
         except OSError as error:
@@ -88,20 +91,20 @@ def list_folder(root: Path, limits: Limits) -> Listing:
             refused.append(RefusedFile(_relative(folder, base), unreadable(error)))
             continue
         for item in found:
-            path = Path(item.path)
+            inside = (*parts, item.name)
             if item.is_symlink():
-                links += not _leads_inside(path, base)
+                links += not _leads_inside(Path(item.path), base)
             elif item.is_dir(follow_symlinks=False):
-                subfolders.append(path)
+                subfolders.append(inside)
             elif item.is_file(follow_symlinks=False):
-                entries.append(Entry(_relative(path, base), path))
+                found_files.append((inside, Entry(safe_name("/".join(inside)), Path(item.path))))
             else:
-                refused.append(RefusedFile(_relative(path, base), Refused("E102")))
-            if len(entries) + len(refused) + links > limits.max_files:
+                refused.append(RefusedFile(safe_name("/".join(inside)), Refused("E102")))
+            if len(found_files) + len(refused) + links > limits.max_files:
                 raise Refused("E109", limit=limits.max_files)
         pending.extend(reversed(subfolders))
-    entries.sort(key=lambda entry: entry.path.relative_to(base).parts)
-    return Listing(tuple(entries), tuple(refused), links)
+    found_files.sort(key=lambda pair: pair[0])
+    return Listing(tuple(entry for _, entry in found_files), tuple(refused), links)
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -8,7 +8,7 @@ from hounsfield.archive.entries import RefusedFile
 from hounsfield.archive.header import Header
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.pixels import declared_bytes
-from hounsfield.archive.record import Record
+from hounsfield.archive.record import Record, digest_of_path
 from hounsfield.archive.uids import Identity, identify_object, identify_picture
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.study import InstanceRef, Series, Study
@@ -83,7 +83,9 @@ class Gatherer:
         known = self._members.get(member.instance.sop_instance_uid)
         if known is None:
             self._members[member.instance.sop_instance_uid] = member
-        elif known.instance.sha256 == member.instance.sha256:
+            return
+        known, member = _digested(known), _digested(member)
+        if known.instance.sha256 == member.instance.sha256:
             self._duplicates[known.identity.series_instance_uid] += 1
         else:
             self._add_conflict(record, known, member)
@@ -157,6 +159,14 @@ class Gatherer:
         )
 
 
+def _digested(member: _Member) -> _Member:
+    """Return a member with the digest of its content: two of one UID are compared by nothing less."""
+    instance = member.instance
+    if instance.sha256:
+        return member
+    return replace(member, instance=replace(instance, sha256=digest_of_path(instance.path)))
+
+
 def _member(record: Record) -> _Member:
     header = record.header
     remarks = list(record.remarks)
@@ -178,7 +188,7 @@ def _member(record: Record) -> _Member:
         transfer_syntax_uid=header.transfer_syntax_uid if header else "",
         number_of_frames=header.number_of_frames if header else 1,
     )
-    if header:
+    if header and header.sop_instance_uid != identity.sop_instance_uid:
         header = replace(header, sop_instance_uid=identity.sop_instance_uid)
     return _Member(instance, header, identity, tuple(remarks))
 

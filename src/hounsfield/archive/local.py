@@ -82,7 +82,7 @@ class LocalArchive:
 
 @contextmanager
 def open_source(
-    source: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None
+    source: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None, digests: bool = True
 ) -> Iterator[LocalArchive]:
     """Open a file, a folder, a zip archive or a DICOMDIR and yield its studies.
 
@@ -95,6 +95,8 @@ def open_source(
             files that it lists in its own folder are taken.
         limits: bounds.
         progress: called after each file with files done and files known.
+        digests: take the SHA-256 of every file, for provenance; without, that of an instance is empty unless two
+            files of one UID had to be compared or an identifier be derived.
 
     Yields:
         The archive: studies, refused files and issues.
@@ -114,7 +116,7 @@ def open_source(
     """
     workspace = Workspace()
     try:
-        reader = Reader(workspace, limits, progress)
+        reader = Reader(workspace, limits, progress, digests)
         found = reader.read(Path(source))
         archive = LocalArchive(found.studies, found.refused, found.issues)
         if not archive.studies:

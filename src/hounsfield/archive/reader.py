@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import NoReturn
 
+from hounsfield.archive.batch import FEWEST, read_batch
 from hounsfield.archive.directory import Directory, read_directory, resolve
 from hounsfield.archive.entries import Entry, RefusedFile, list_folder, safe_name, unreadable
 from hounsfield.archive.gather import Gathered, Gatherer
@@ -29,12 +31,14 @@ class Reader:
         workspace: where archives are unpacked.
         limits: bounds.
         progress: called with files done and files known.
+        digests: whether the SHA-256 of every file is taken.
         files: files looked at.
     """
 
     workspace: Workspace
     limits: Limits
     progress: Callable[[int, int], None] | None = None
+    digests: bool = True
     files: int = 0
     _pending: list[Entry] = field(default_factory=list)
     _entries: list[Entry] = field(default_factory=list)
@@ -67,7 +71,7 @@ class Reader:
         if _is_folder(source):
             return self._list_folder(source)
         entry = Entry(safe_name(source.name), source)
-        record = read_record(entry, self.limits)
+        record = read_record(entry, self.limits, digests=False)
         if record.kind.found == ZIP:
             return self._unpacker.unpack(Entry("", source))
         if record.is_directory:
@@ -99,20 +103,29 @@ class Reader:
 
     def _read_all(self, entries: Sequence[Entry]) -> None:
         self._entries = list(entries)
-        self._pending = list(reversed(entries))
-        while self._pending:
-            entry = self._pending.pop()
-            try:
+        is_batch = len(entries) >= FEWEST
+        records = read_batch(entries, self.limits, self.digests) if is_batch else repeat(None)
+        for entry, record in zip(entries, records, strict=False):
+            self._take(entry, record)
+            while self._pending:  # what an archive held comes before the file after it
+                self._take(self._pending.pop())
+
+    def _take(self, entry: Entry, record: Record | None = None) -> None:
+        """Keep a record, or judge the file alone where there is none."""
+        try:
+            if record is None:
                 self._read_one(entry)
-            except HounsfieldError as error:
-                self._refused.append(RefusedFile(entry.name, error))
-            self.files += 1
-            if self.progress:
-                self.progress(self.files, len(self._entries))
+            else:
+                self._records.append(record)
+        except HounsfieldError as error:
+            self._refused.append(RefusedFile(entry.name, error))
+        self.files += 1
+        if self.progress:
+            self.progress(self.files, len(self._entries))
 
     def _read_one(self, entry: Entry) -> None:
         try:
-            record = read_record(entry, self.limits)
+            record = read_record(entry, self.limits, self.digests)
         except Refused as error:
             if error.code == "E104" and is_litter(entry.name):
                 self._skipped += 1

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from hounsfield.archive.charset import is_doubtful
 from hounsfield.archive.encoding import FileStart, read_start
@@ -23,7 +24,7 @@ from hounsfield.archive.walker import Walker
 from hounsfield.archive.window import FileWindow
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.study import DICOM_MEDIA_TYPE
-from hounsfield.errors import Refused
+from hounsfield.errors import HounsfieldError, Refused
 
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory Storage: a DICOMDIR, whatever its file is called."""
@@ -50,10 +51,11 @@ class Record:
     is_directory: bool = False
 
 
-def read_record(entry: Entry, limits: Limits) -> Record:
+def read_record(entry: Entry, limits: Limits, digests: bool = True) -> Record:
     """Look at a file: what it is, whether it is whole, and what its header says.
 
-    Nothing but the wanted header values is held; the digest is taken in a stream.
+    Nothing but the wanted header values is held; the digest is taken in a stream. Without ``digests`` it is taken only
+    where an identifier has to be derived from it.
 
     Raises:
         NotFound: ``E100``.
@@ -66,14 +68,15 @@ def read_record(entry: Entry, limits: Limits) -> Record:
                 raise Refused("E104")
             if size > limits.max_file_bytes:
                 raise Refused("E110", found=size, limit=limits.max_file_bytes)
-            return _judge(entry, FileWindow(descriptor, size), descriptor, limits)
+            return _judge(entry, FileWindow(descriptor, size), (descriptor, digests), limits)
     except OSError as error:
         raise unreadable(error) from error
     except (RecursionError, MemoryError) as error:
         raise Refused("E123", found=type(error).__name__) from error
 
 
-def _judge(entry: Entry, window: FileWindow, descriptor: int, limits: Limits) -> Record:
+def _judge(entry: Entry, window: FileWindow, source: tuple[int, bool], limits: Limits) -> Record:
+    descriptor, digests = source
     kind = identify(window)
     if not kind.media_type:
         return Record(entry, kind)
@@ -85,7 +88,9 @@ def _judge(entry: Entry, window: FileWindow, descriptor: int, limits: Limits) ->
     if start.sop_class_uid == DIRECTORY_CLASS:
         return Record(entry, kind, is_directory=True)
     header, remarks = _read_dicom(start, limits)
-    return Record(entry, kind, entry.sha256 or digest(descriptor), header, remarks)
+    is_named = header.study_instance_uid and header.series_instance_uid and header.sop_instance_uid
+    sha256 = entry.sha256 or (digest(descriptor) if digests or not is_named else "")
+    return Record(entry, kind, sha256, header, remarks)
 
 
 def _read_dicom(start: FileStart, limits: Limits) -> tuple[Header, tuple[QualityIssue, ...]]:
@@ -97,10 +102,15 @@ def _read_dicom(start: FileStart, limits: Limits) -> tuple[Header, tuple[Quality
         remarks.append(QualityIssue("Q112", Severity.NOTE, {"files": 1}))
     elif not start.is_as_declared:
         remarks.append(QualityIssue("Q113", Severity.WARN, {"found": start.transfer_syntax_uid, "files": 1}))
+    return header, (*remarks, *charset_remarks(scan))
+
+
+def charset_remarks(scan: Scan) -> list[QualityIssue]:
+    """Say that a text cannot be read for sure in the declared character set."""
     character_set = scan.values.get(SPECIFIC_CHARACTER_SET, b"")
     if any(is_doubtful(scan.values.get(tag, b""), character_set) for tag in CHECKED_TEXT):
-        remarks.append(QualityIssue("Q115", Severity.WARN, {"files": 1}))
-    return header, tuple(remarks)
+        return [QualityIssue("Q115", Severity.WARN, {"files": 1})]
+    return []
 
 
 def _structure_remarks(scan: Scan) -> list[QualityIssue]:
@@ -129,6 +139,15 @@ def digest(descriptor: int) -> str:
         total.update(piece)
         offset += len(piece)
     return total.hexdigest()
+
+
+def digest_of_path(path: Path) -> str:
+    """Return the SHA-256 of a file, empty where it cannot be read."""
+    try:
+        with open_regular(path) as (descriptor, _):
+            return digest(descriptor)
+    except (HounsfieldError, OSError):
+        return ""
 
 
 def not_an_image(kind: FileKind) -> Refused:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hounsfield.archive.header import Header
 from hounsfield.core.identifiers import derived_uid, is_valid_uid
@@ -41,7 +42,7 @@ def identify_object(header: Header, sha256: str) -> Identity:
     series = _usable(header.series_instance_uid, "series") or _derived(f"series\\{study}", number, sha256)
     instance = _usable(header.sop_instance_uid, "instance") or derived_uid("instance", sha256)
     brought = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
-    return Identity(study, series, instance, all(brought), all(is_valid_uid(uid) for uid in brought if uid))
+    return Identity(study, series, instance, all(brought), all(_is_valid(uid) for uid in brought if uid))
 
 
 def identify_picture(sha256: str) -> Identity:
@@ -49,6 +50,10 @@ def identify_picture(sha256: str) -> Identity:
     return Identity(derived_uid("study", sha256), derived_uid("series", sha256), derived_uid("instance", sha256))
 
 
+_is_valid = lru_cache(4096)(is_valid_uid)
+
+
+@lru_cache(4096)
 def _usable(uid: str, level: str) -> str:
     if not uid or _SAFE.fullmatch(uid):
         return uid

@@ -1,5 +1,7 @@
 """Compiled inner loops of filling a volume: what one frame goes through while it lies in the cache."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,21 +27,34 @@ def settle(cells: Words, bits: int, is_signed: bool, intercept: int) -> tuple[in
     Returns:
         The lowest and the highest sum, not wrapped.
     """
-    unused = np.int32(32 - bits)
-    low, high = np.int32(1 << 30), np.int32(-(1 << 30))
-    added = np.int32(intercept)
     if is_signed:
-        for index in range(cells.size):
-            total = np.int32(np.int32(np.int32(cells[index]) << unused) >> unused) + added
-            low, high = min(low, total), max(high, total)
-            cells[index] = np.uint16(total)
-    else:
-        mask = np.int32((1 << bits) - 1)
-        for index in range(cells.size):
-            total = (np.int32(cells[index]) & mask) + added
-            low, high = min(low, total), max(high, total)
-            cells[index] = np.uint16(total)
+        sign = np.int16(np.uint16(1 << (bits - 1)))
+        mask = np.int16(np.uint16((1 << bits) - 1))
+        low, high = _settle_signed(cells.view(np.int16), mask, sign, np.int16(np.uint16(intercept & 0xFFFF)))
+        return low + intercept, high + intercept
+    low, high = _settle_unsigned(cells, np.uint16((1 << bits) - 1), np.uint16(intercept & 0xFFFF))
+    return low + intercept, high + intercept
+
+
+@compiled
+def _settle_signed(cells: npt.NDArray[np.int16], mask: np.int16, sign: np.int16, added: np.int16) -> tuple[int, int]:
+    """Spread the sign by ``(x ^ sign) - sign`` and add, all 16 bits wide, so that 16 cells go at a time."""
+    low, high = np.int16(32767), np.int16(-32768)
+    for index in range(cells.size):
+        value = np.int16(np.int16((cells[index] & mask) ^ sign) - sign)
+        low, high = min(low, value), max(high, value)
+        cells[index] = np.int16(value + added)
     return int(low), int(high)
+
+
+@compiled
+def _settle_unsigned(cells: Words, mask: np.uint16, added: np.uint16) -> tuple[int, int]:
+    low, high = np.uint16(65535), np.uint16(0)
+    for index in range(cells.size):
+        value = np.uint16(cells[index] & mask)
+        low, high = min(low, value), max(high, value)
+        cells[index] = np.uint16(value + added)
+    return int(np.int64(low)), int(np.int64(high))
 
 
 @compiled
@@ -49,25 +64,39 @@ def to_float(
     """Write stored cells as floats: slope and intercept in double precision, then a factor in single precision.
 
     Args:
-        cells: 1-D cells of one frame.
+        cells: 1-D cells of one frame; they are settled in place.
         bits: Bits Stored.
         is_signed: two's complement.
         scale: slope, intercept and factor.
         out: 1-D samples, as many as cells.
     """
-    unused = np.int32(32 - bits)
-    mask = np.int32((1 << bits) - 1)
     slope, intercept, factor = scale
-    if slope == 1.0 and factor == 1.0 and abs(intercept) < 65536.0 and intercept == np.floor(intercept):
-        added = np.int32(intercept)
-        for index in range(cells.size):
-            value = np.int32(np.int32(cells[index]) << unused) >> unused if is_signed else np.int32(cells[index]) & mask
-            out[index] = np.float32(value + added)
-        return
-    single = np.float32(factor)
-    for index in range(cells.size):
-        value = np.int32(np.int32(cells[index]) << unused) >> unused if is_signed else np.int32(cells[index]) & mask
-        out[index] = np.float32(np.float64(value) * slope + intercept) * single
+    is_whole = slope == 1.0 and factor == 1.0 and abs(intercept) < 65536.0 and intercept == np.floor(intercept)
+    if bits < 16:
+        settle(cells, bits, is_signed, 0)
+    if is_signed and is_whole:
+        _add(cells.view(np.int16), np.float32(intercept), out)
+    elif is_whole:
+        _add(cells, np.float32(intercept), out)
+    elif is_signed:
+        _scale(cells.view(np.int16), slope, intercept, np.float32(factor), out)
+    else:
+        _scale(cells, slope, intercept, np.float32(factor), out)
+
+
+@compiled
+def _add(values: npt.NDArray[Any], intercept: np.float32, out: npt.NDArray[np.float32]) -> None:
+    """Add in single precision, which holds all sums of two numbers below 2^17 exactly."""
+    for index in range(values.size):
+        out[index] = np.float32(values[index]) + intercept
+
+
+@compiled
+def _scale(
+    values: npt.NDArray[Any], slope: float, intercept: float, factor: np.float32, out: npt.NDArray[np.float32]
+) -> None:
+    for index in range(values.size):
+        out[index] = np.float32(np.float64(values[index]) * slope + intercept) * factor
 
 
 @compiled

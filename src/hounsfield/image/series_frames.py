@@ -17,10 +17,11 @@ from pydicom.dataset import Dataset
 
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import HounsfieldError, UnsupportedModality
-from hounsfield.header_walk import HeaderStatus, Walked, walk_headers
+from hounsfield.header_walk import HeaderStatus, walk_headers
 from hounsfield.image.attributes import FrameAttributes
 from hounsfield.image.frame import Frame, PixelSpan, describe_frames, read_frames
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.place import FramePlace
 from hounsfield.image.reading import read_header
 from hounsfield.image.times import moment_of
 from hounsfield.image.transform import read_transform
@@ -145,7 +146,7 @@ class _Together:
             return
         asked = sorted(tag for keyword in head.keywords - set(MOVING) if (tag := tag_for_keyword(keyword)))
         self._walked = walk_headers([instance.path for instance in self._instances], [*asked, *_tags(MOVING)])
-        constant = _constant_columns(self._walked, len(asked) + len(MOVING))
+        constant = [self._walked.is_constant(column) for column in range(len(asked) + len(MOVING))]
         self._differing = [column for column in range(len(asked)) if not constant[column]]
         self._is_plain = self._plain_rows(len(asked)).tolist()
         self._spans = list(zip(self._walked.pixel_offset.tolist(), self._walked.pixel_length.tolist(), strict=True))
@@ -153,28 +154,15 @@ class _Together:
         for row, instance in enumerate(self._instances):
             yield self._read(row, instance)
 
-    def _set_moving(self, asked: int, constant: npt.NDArray[np.bool_]) -> None:
+    def _set_moving(self, asked: int, constant: Sequence[bool]) -> None:
         """Take the moving values that do not move in this series once, and those that do in lists."""
         plain = np.flatnonzero(self._is_plain)
         columns = {keyword: asked + index for index, keyword in enumerate(MOVING)}
         row = int(plain[0]) if len(plain) else 0
         self._still = {keyword: self._walked.value(row, column) for keyword, column in columns.items()}
         moved = [keyword for keyword, column in columns.items() if not constant[column]]
-        self._moved = {keyword: self._values(columns[keyword]) for keyword in moved}
+        self._moved = {keyword: self._walked.values(columns[keyword]) for keyword in moved}
         self._has_times = any(keyword in self._moved for keyword in (*_TIMES, "StudyDate"))
-
-    def _values(self, column: int) -> list[bytes]:
-        """Return the raw value of every plain row."""
-        walked, plain = self._walked, self._is_plain
-        if walked.longer:
-            return [walked.value(row, column) if plain[row] else b"" for row in range(len(plain))]
-        capacity = walked.buffers.shape[1]
-        every, starts = walked.buffers.data.cast("B"), walked.positions[:, column].tolist()
-        counts = walked.lengths[:, column].tolist()
-        return [
-            bytes(every[row * capacity + start : row * capacity + start + count]) if is_good and start >= 0 else b""
-            for row, (is_good, start, count) in enumerate(zip(plain, starts, counts, strict=True))
-        ]
 
     def _plain_rows(self, asked: int) -> npt.NDArray[np.bool_]:
         """Tell which rows can be compared: understood by the walk, with pixels, their moving values text."""
@@ -232,7 +220,7 @@ class _Together:
         frame, known = model.frame, model.moving
         place, transform, presentation = frame.place, frame.transform, frame.presentation
         if moving["ImagePositionPatient"] != known["ImagePositionPatient"]:
-            place = replace(place, position_mm=_position(moving["ImagePositionPatient"], place.is_placed))
+            place = _moved(place, _position(moving["ImagePositionPatient"], place.is_placed))
         is_scaled = any(moving[keyword] != known[keyword] for keyword in _SCALE)
         if is_scaled:
             transform = read_transform(_Own(model, moving), is_signed=frame.layout.is_signed)
@@ -266,6 +254,18 @@ def _text(raw: bytes) -> str:
     return raw.decode("ascii").strip(" \0")
 
 
+def _moved(place: FramePlace, position_mm: tuple[float, float, float]) -> FramePlace:
+    return FramePlace(
+        position_mm,
+        place.cosines,
+        place.spacing_mm,
+        place.thickness_mm,
+        place.aspect,
+        place.calibration,
+        place.is_in_patient,
+    )
+
+
 def _position(raw: bytes, is_placed: bool) -> tuple[float, float, float]:
     """Return Image Position (Patient).
 
@@ -276,20 +276,3 @@ def _position(raw: bytes, is_placed: bool) -> tuple[float, float, float]:
     if len(values) != 3 or not is_placed or not all(map(math.isfinite, values)):
         raise ValueError("position")
     return values[0], values[1], values[2]
-
-
-def _constant_columns(walked: Walked, columns: int) -> npt.NDArray[np.bool_]:
-    """Tell which of the first columns hold the same bytes, or nothing, in every row that was understood."""
-    rows = np.flatnonzero(walked.status == HeaderStatus.PLAIN)
-    constant = np.zeros(columns, dtype=np.bool_)
-    if not len(rows):
-        return constant
-    is_long = bool(walked.longer)
-    for column in range(columns):
-        positions, lengths = walked.positions[rows, column], walked.lengths[rows, column]
-        if (positions < 0).all():
-            constant[column] = True
-        elif (positions >= 0).all() and (lengths == lengths[0]).all() and not is_long:
-            taken = walked.buffers[rows[:, None], positions[:, None] + np.arange(max(int(lengths[0]), 0))]
-            constant[column] = bool((taken == taken[0]).all())
-    return constant

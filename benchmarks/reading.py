@@ -1,0 +1,162 @@
+"""Reading a CT series of 300 slices of 512 x 512: native and compressed, beside the readers that people use."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import FileDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from benchmarks.side_by_side import Row, Subject, measure
+from hounsfield.core.geometry import VolumeGeometry
+from hounsfield.image import phantoms
+from hounsfield.opening import read_volumes
+
+SHAPE = (300, 512, 512)
+FLOAT, WHOLE = "CT series, 300 x 512 x 512, to a float32 volume", "CT series, 300 x 512 x 512, to an int16 volume"
+COMPRESSED = {"JPEG 2000": JPEG2000Lossless, "JPEG-LS": JPEGLSLossless, "RLE": RLELossless}
+
+
+def write_series(folder: Path) -> None:
+    """Write the series: an analytic body with noise, explicit VR little endian."""
+    geometry = VolumeGeometry(SHAPE, (1.0, 0.7, 0.7), (-179.2, -179.2, 0.0))
+    phantoms.write_ct(folder, phantoms.BodyPhantom(geometry=geometry))
+    chance = np.random.default_rng(0)
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        samples = np.frombuffer(dataset.PixelData, dtype=np.int16) + chance.normal(0, 12, 512 * 512).astype(np.int16)
+        dataset.PixelData = np.clip(samples, -1024, 3071).astype(np.int16).tobytes()
+        dataset.save_as(path)
+
+
+def compress_series(source: Path, target: Path, syntax: str) -> None:
+    """Write the series again in a compressed transfer syntax."""
+    import imagecodecs
+
+    encoders: dict[str, Callable[[np.ndarray], bytes]] = {
+        str(JPEG2000Lossless): lambda image: imagecodecs.jpeg2k_encode(image, level=0, codecformat="j2k"),
+        str(JPEGLSLossless): lambda image: imagecodecs.jpegls_encode(image.view(np.uint16)),
+    }
+
+    def convert(path: Path) -> None:
+        dataset = pydicom.dcmread(path)
+        if syntax in encoders:
+            _encapsulate(dataset, encoders[syntax](dataset.pixel_array), syntax)
+        else:
+            dataset.compress(syntax, generate_instance_uid=False)
+        dataset.save_as(target / path.name)
+
+    target.mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(convert, sorted(source.iterdir())))
+
+
+def _encapsulate(dataset: FileDataset, encoded: bytes, syntax: str) -> None:
+    dataset.PixelData = encapsulate([encoded])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+
+
+def by_pydicom(folder: Path, dtype: type = np.float32) -> np.ndarray:
+    """Read by a loop over pydicom, sorted by position."""
+    datasets = sorted(
+        (pydicom.dcmread(path) for path in folder.iterdir()), key=lambda item: item.ImagePositionPatient[2]
+    )
+    return np.stack(
+        [
+            (item.pixel_array * float(item.RescaleSlope) + float(item.RescaleIntercept)).astype(dtype)
+            for item in datasets
+        ]
+    )
+
+
+def by_simpleitk(folder: Path) -> np.ndarray:
+    """Read by SimpleITK's series reader to float32."""
+    import SimpleITK
+
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    reader.SetOutputPixelType(SimpleITK.sitkFloat32)
+    return SimpleITK.GetArrayFromImage(reader.Execute())
+
+
+def by_monai(folder: Path) -> np.ndarray:
+    """Read by MONAI's PydicomReader."""
+    from monai.data import PydicomReader
+
+    reader = PydicomReader()
+    return np.asarray(reader.get_data(reader.read(str(folder)))[0])
+
+
+def by_dicomsdl(folder: Path, dtype: type = np.float32) -> np.ndarray:
+    """Read by dicomsdl, sorted by position; it has no series reader and no affine."""
+    import dicomsdl
+
+    files = [dicomsdl.open(str(path)) for path in folder.iterdir()]
+    files.sort(key=lambda item: item.ImagePositionPatient[2])
+    array = np.empty((len(files), files[0].Rows, files[0].Columns), dtype=dtype)
+    for index, item in enumerate(files):
+        # pixelData() gives values with slope and intercept applied, as float32 unless asked for stored ones.
+        array[index] = item.pixelData(storedvalue=dtype is not np.float32)
+    return array
+
+
+def by_copy(array: np.ndarray) -> np.ndarray:
+    """Copy an array into fresh memory."""
+    fresh = np.empty_like(array)
+    fresh[...] = array
+    return fresh
+
+
+def measure_reading(rounds: int) -> dict[str, list[Row]]:
+    """Measure every job, ours first in each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plain = folder / "plain"
+        write_series(plain)
+        tables = {FLOAT: measure(_float_subjects(plain), rounds), WHOLE: measure(_whole_subjects(plain), rounds)}
+        for label, syntax in COMPRESSED.items():
+            compressed = folder / label.replace(" ", "-")
+            compress_series(plain, compressed, syntax)
+            tables[f"The same in {label}"] = measure(_compressed_subjects(compressed), max(2, rounds // 2))
+            shutil.rmtree(compressed)
+        return tables
+
+
+def _compressed_subjects(folder: Path) -> list[Subject]:
+    return [
+        Subject("hounsfield", lambda: _checksum(read_volumes(folder).volumes[0].array)),
+        Subject("pydicom", lambda: _checksum(by_pydicom(folder))),
+        Subject("SimpleITK", lambda: _checksum(by_simpleitk(folder))),
+        Subject("dicomsdl", lambda: _checksum(by_dicomsdl(folder))),
+    ]
+
+
+def _checksum(array: np.ndarray) -> float:
+    """Return a number that all subjects must agree on, cheap beside the reading."""
+    return float(array[::37, ::41, ::43].astype(np.float64).sum())
+
+
+def _float_subjects(folder: Path) -> list[Subject]:
+    return [
+        Subject("hounsfield", lambda: _checksum(read_volumes(folder, as_float=True).volumes[0].array)),
+        Subject("MONAI PydicomReader", lambda: by_monai(folder).shape),
+        Subject("pydicom", lambda: _checksum(by_pydicom(folder))),
+        Subject("SimpleITK", lambda: _checksum(by_simpleitk(folder))),
+        Subject("dicomsdl", lambda: _checksum(by_dicomsdl(folder))),
+    ]
+
+
+def _whole_subjects(folder: Path) -> list[Subject]:
+    kept = read_volumes(folder).volumes[0].array
+    return [
+        Subject("hounsfield", lambda: _checksum(read_volumes(folder).volumes[0].array)),
+        Subject("dicomsdl", lambda: _checksum(by_dicomsdl(folder, np.int16))),
+        Subject("a copy into fresh memory", lambda: _checksum(by_copy(kept))),
+    ]

@@ -9,6 +9,7 @@ from tests.prepare.volumes import smooth, volume_of
 
 SETTINGS = {
     "flip": {"axis": "columns", "probability": 0.5},
+    "gamma": {"gamma": 0.7},
     "rescale": {"minimum": 0.0, "maximum": 2.0},
     "resize": {"rows": 20, "columns": 50},
     "window": {"center": 0.5, "width": 0.5},

@@ -6,6 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from hounsfield.errors import PrepareError
+from hounsfield.prepare.clahe import Clahe
+from hounsfield.prepare.edges import LaplacianOfGaussian, Sobel
+from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
 from hounsfield.prepare.grey import Grey
 from hounsfield.prepare.resize import Resize
@@ -21,14 +24,19 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
         step.name: step
         for step in (
             CentreCropSquare,
+            Clahe,
             CropForeground,
             Flip,
+            Gamma,
             Grey,
+            LaplacianOfGaussian,
             PadSquare,
             PercentileScale,
             Rescale,
             Resize,
             Rotate90,
+            Sobel,
+            Unsharp,
             Window,
             ZScore,
         )

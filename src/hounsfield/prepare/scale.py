@@ -61,8 +61,8 @@ class PercentileScale:
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale and clip to 0..1, float32."""
-        low = _per_slice(parameters["low"], volume, self.name)
-        width = _per_slice(parameters["high"], volume, self.name) - low
+        low = per_slice(parameters["low"], volume, self.name)
+        width = per_slice(parameters["high"], volume, self.name) - low
         return _mapped(volume, low, np.where(width > 0, width, np.inf), Quantity.DISPLAY, is_clipped=True)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
@@ -169,14 +169,14 @@ class ZScore:
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Standardise, float32."""
-        mean = _per_slice(parameters["mean"], volume, self.name)
-        deviation = _per_slice(parameters["deviation"], volume, self.name)
+        mean = per_slice(parameters["mean"], volume, self.name)
+        deviation = per_slice(parameters["deviation"], volume, self.name)
         return _mapped(volume, mean, np.where(deviation > 0, deviation, np.inf), Quantity.ARBITRARY)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale back."""
-        mean = _per_slice(parameters["mean"], volume, self.name)
-        deviation = _per_slice(parameters["deviation"], volume, self.name)
+        mean = per_slice(parameters["mean"], volume, self.name)
+        deviation = per_slice(parameters["deviation"], volume, self.name)
         out = np.empty(volume.array.shape, dtype=np.float32)
         for index in range(volume.geometry.shape[0]):
             out[..., index, :, :] = volume.array[..., index, :, :].astype(np.float64) * deviation[index] + mean[index]
@@ -200,7 +200,7 @@ def _mapped(
     return _with_samples(volume, out, quantity)
 
 
-def _per_slice(values: Sequence[float], volume: Volume, step: str) -> npt.NDArray[np.float64]:
+def per_slice(values: Sequence[float], volume: Volume, step: str) -> npt.NDArray[np.float64]:
     """Return the recorded values, one a slice."""
     if len(values) != volume.geometry.shape[0]:
         raise PrepareError("E406", step=step, found=volume.geometry.shape[0], expected=len(values))

@@ -22,11 +22,11 @@ STARTERS := src/hounsfield/starters
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test check bench docs starters clean
+.PHONY: help setup demo test check bench bench-images docs starters clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # ---- environment: one folder, filled in two stages; a stamp makes the next run fast
 
@@ -87,6 +87,12 @@ bench: $(VENV)/.stamp-full ## compare speed and results side by side with peers,
 	@if [ ! -f benchmarks/__main__.py ]; then echo 'No benchmark is written yet (benchmarks/__main__.py).' >&2; exit 1; fi
 	$(call say,"Benchmarks")
 	@$(BIN)/python -m benchmarks
+
+bench-images: $(VENV)/.stamp-full ## compare the image kernels with their peers; ratios in benchmarks/results/images.json
+	$(call say,"Installing the peers that only the benchmarks need")
+	@$(PIP) -e '.[bench]'
+	$(call say,"Reading and preparing images beside their peers: about 10 minutes on a quiet machine")
+	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.images $(PARTS)
 
 starters: $(VENV)/.stamp-full ## train the starter models again from DATA (default ../shared/data)
 	$(call say,"Training the starter models from $(DATA): 10 to 40 minutes")

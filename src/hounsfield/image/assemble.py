@@ -67,13 +67,45 @@ def assemble(
             raise UnsupportedModality("E316", uid=series.series_instance_uid, found=len(series.instances))
         found = read_file(series, limits)
         return Assembly(found.volumes, found.issues)
+    described = describe(series, limits)
+    total = sum(_decoded_bytes(frame) for stack in described.stacks for frame in stack.frames)
+    limits.require_samples((total,), 1, series.series_instance_uid)
+    return _build_all(
+        described.stacks,
+        list(described.issues),
+        described.started_seconds,
+        series.series_instance_uid,
+        (limits, as_float),
+    )
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the headers of a series say, before any pixel is decoded.
+
+    Attributes:
+        stacks: the frames of each volume, in order, the largest first.
+        issues: what was found out.
+        started_seconds: earliest acquisition, None where not given.
+    """
+
+    stacks: tuple[Stack, ...]
+    issues: tuple[QualityIssue, ...]
+    started_seconds: float | None
+
+
+def describe(series: Series, limits: PixelLimits) -> Described:
+    """Read the headers of a DICOM series and sort its frames into stacks.
+
+    Raises:
+        UnsupportedModality, Undecodable: as ``assemble``.
+    """
     frames, issues = _read_all(series, limits)
-    _require_total(frames, limits)
     with refusing("E300", series.series_instance_uid):
         stacks, mixture = stack_frames(frames, series.series_instance_uid)
     issues += [*_check_origin(frames, series), *mixture]
     moments = [frame.acquired_seconds for frame in frames if frame.acquired_seconds is not None]
-    return _build_all(stacks, issues, min(moments, default=None), series.series_instance_uid, (limits, as_float))
+    return Described(stacks, tuple(issues), min(moments, default=None))
 
 
 def _read_all(series: Series, limits: PixelLimits) -> tuple[list[Frame], list[QualityIssue]]:
@@ -85,14 +117,9 @@ def _read_all(series: Series, limits: PixelLimits) -> tuple[list[Frame], list[Qu
     return frames, issues
 
 
-def _require_total(frames: list[Frame], limits: PixelLimits) -> None:
-    """Bound the decoded size of the whole series, not only of each object."""
-    total = 0
-    for frame in frames:
-        layout = frame.layout
-        samples = layout.rows * layout.columns * (3 if layout.is_colour else 1)
-        total += samples * layout.dtype.itemsize
-    limits.require_samples((total,), 1, frames[0].facts.series_instance_uid)
+def _decoded_bytes(frame: Frame) -> int:
+    layout = frame.layout
+    return layout.rows * layout.columns * (3 if layout.is_colour else 1) * layout.dtype.itemsize
 
 
 def _check_origin(frames: list[Frame], series: Series) -> list[QualityIssue]:

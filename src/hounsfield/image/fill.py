@@ -38,7 +38,7 @@ def fill_volume(stack: Stack, meaning: Meaning, limits: PixelLimits, as_float: b
     shape = (len(stack.frames), head.layout.rows, head.layout.columns)
     if head.layout.is_colour:
         return _fill_colour(stack, shape, limits)
-    intercept = None if as_float else _shared_intercept(stack, meaning)
+    intercept = None if as_float else whole_intercept(stack, meaning)
     kind = _stored_type(stack) if intercept is not None else _float_type(stack)
     limits.require_samples(shape, kind.itemsize, head.uid)
     if is_fast(stack.frames):
@@ -103,7 +103,7 @@ def _decoded(stack: Stack, limits: PixelLimits) -> Iterator[tuple[int, Frame, Sa
                 break
 
 
-def _shared_intercept(stack: Stack, meaning: Meaning) -> float | None:
+def whole_intercept(stack: Stack, meaning: Meaning) -> float | None:
     """Return the whole intercept that all frames share with slope 1, None where values need floats."""
     transforms = [frame.transform for frame in stack.frames]
     is_exact = all(transform.is_integral for transform in transforms) and set(meaning.factors) <= {1.0}

@@ -65,6 +65,41 @@ def test_monai_agrees(shape, spacing):
         assert figures.surface_dice_score(pair, spacing, 1.1, surface) == pytest.approx(float(dice), rel=1e-5)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize(("shape", "spacing"), SHAPES)
+def test_weighted_figures_are_those_of_the_areas_that_monai_draws(shape, spacing):
+    """MONAI takes DeepMind's table of areas; the percentile and the mean are written here from its definition."""
+    utils = pytest.importorskip("monai.metrics.utils")
+    first, second = blobs(shape, 7), blobs(shape, 8)
+    edges = [np.asarray(part) for part in utils.get_mask_edges(first, second, spacing=spacing)]
+    points = [np.argwhere(edge) * np.array(spacing) for edge in edges[:2]]
+    areas = [area[edge] for edge, area in zip(edges[:2], edges[2:], strict=True)]
+    table = cdist(*points)
+    percentiles, means = [], []
+    for distances, sizes in ((table.min(1), areas[0]), (table.min(0), areas[1])):
+        order = np.argsort(distances)
+        within = np.cumsum(sizes[order]) / sizes.sum() >= 0.95
+        percentiles.append(distances[order][within][0])
+        means.append((distances * sizes).sum() / sizes.sum())
+    found = surface_distances(pair_masks(first, second), spacing, Surface.ELEMENTS)
+    assert figures.weighted_hausdorff_mm(found) == pytest.approx(max(percentiles), rel=1e-6)
+    assert figures.weighted_surface_distance_mm(found) == pytest.approx(np.mean(means), rel=1e-5)
+    assert found.first_sizes.sum() == pytest.approx(areas[0].sum(), rel=1e-5)
+
+
+def test_simpleitk_finds_the_same_hausdorff_distance_of_masks_apart():
+    """Its filter measures from voxels to masks, which is the distance of surfaces where the masks do not meet."""
+    spacing = (3.0, 2.0, 0.5)
+    first, second = box(2, 6), box(20, 9)
+    images = [SimpleITK.GetImageFromArray(mask) for mask in (first, second)]
+    for image in images:
+        image.SetSpacing(spacing[::-1])
+    measure = SimpleITK.HausdorffDistanceImageFilter()
+    measure.Execute(*images)
+    found = surface_distances(pair_masks(first, second), spacing)
+    assert figures.hausdorff_distance_mm(found) == pytest.approx(measure.GetHausdorffDistance(), rel=1e-5)
+
+
 def test_simpleitk_agrees():
     first, second = blobs((9, 15, 22), 5), blobs((9, 15, 22), 6)
     images = [SimpleITK.GetImageFromArray(mask.astype(np.uint8)) for mask in (first, second)]

@@ -1,7 +1,7 @@
 """Sequences of steps: build them from a specification, apply, replay and undo them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,14 @@ def _build(item: object) -> Step:
     try:
         return maker(**settings)
     except (TypeError, ValueError) as error:
-        raise PrepareError("E402", step=item["step"], found=_reason(error)) from error
+        raise PrepareError("E402", step=item["step"], found=f"{_reason(error)}{_taken(maker)}") from error
+
+
+def _taken(maker: Any) -> str:
+    """Return the settings that a step takes, where its class tells them."""
+    if not is_dataclass(maker):
+        return ""
+    return f" (it takes: {', '.join(item.name for item in fields(maker)) or '-'})"
 
 
 def _reason(error: Exception) -> str:

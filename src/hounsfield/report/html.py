@@ -67,17 +67,18 @@ def write_index(
 
 def render_page(bundle: Bundle, folder: Path, language: Language = "en") -> str:
     """Return the page of a report as HTML text."""
-    return _render("report.html", language, page=page_of(bundle, folder))
+    return render("report.html", language, page=page_of(bundle, folder))
 
 
 def render_index(
     bundles: Sequence[Bundle], folder: Path, refused: Sequence[RefusedInput] = (), language: Language = "en"
 ) -> str:
     """Return the index page as HTML text."""
-    return _render("index.html", language, index=index_of(tuple(bundles), tuple(refused), folder))
+    return render("index.html", language, index=index_of(tuple(bundles), tuple(refused), folder))
 
 
-def _render(template: str, language: Language, **content: object) -> str:
+def render(template: str, language: Language, **content: object) -> str:
+    """Return a template of this room as a page, with the style, the script and the policy that all pages share."""
     style, script = _resource("page.css"), _resource("page.js")
     return (
         _environment()

@@ -48,7 +48,7 @@ def figures_of(report: Report) -> tuple[Figure, ...]:
 
 def thumbnail_of(image: KeyImage) -> str:
     """Return a small picture of a key image as a data address, with square pixels and without marks."""
-    return _data_address(image.pixels, THUMBNAIL_SIDE, image.pixel_aspect_ratio)
+    return data_address(image.pixels, THUMBNAIL_SIDE, image.pixel_aspect_ratio)
 
 
 def present_on(report: Report, image: KeyImage) -> tuple[Finding, ...]:
@@ -71,8 +71,8 @@ def _figure(report: Report, image: KeyImage) -> Figure:
         for polygon in (finding.region.polygons if finding.region else ())
     ]
     return Figure(
-        image=_data_address(image.pixels, LARGEST_SIDE),
-        heat="" if image.heat is None else _data_address(heat_overlay(image.heat), LARGEST_SIDE),
+        image=data_address(image.pixels, LARGEST_SIDE),
+        heat="" if image.heat is None else data_address(heat_overlay(image.heat), LARGEST_SIDE),
         outlines=tuple(outlines),
         width=float(columns),
         height=float(round(rows * image.pixel_aspect_ratio, 3)),
@@ -81,7 +81,7 @@ def _figure(report: Report, image: KeyImage) -> Figure:
     )
 
 
-def _data_address(pixels: npt.NDArray[np.uint8], largest_side: int, aspect: float = 1.0) -> str:
+def data_address(pixels: npt.NDArray[np.uint8], largest_side: int, aspect: float = 1.0) -> str:
     """Return a PNG as a data address, shrunk to a largest side and with its rows stretched by an aspect ratio."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     factor = min(1.0, largest_side / max(picture.width, picture.height * aspect))

@@ -244,3 +244,12 @@ def test_threads_do_not_matter(tmp_path):
     np.testing.assert_array_equal(one, two)
     pixels = pydicom.dcmread(instances[3].path).pixel_array
     assert one[3].mean() == pytest.approx(pixels.mean(), rel=1e-4)
+
+
+def test_pictures_of_several_sizes_do_not_disturb_each_other(tmp_path):
+    films = [picture()[:100, :90], picture(8)[:150], picture(seed=3), picture(8, 4)[:60, :60], picture(seed=5)[:70]]
+    instances = [png_of(tmp_path / f"{place}.png", make_png(film, 2)) for place, film in enumerate(films)]
+    together = read_reduced(instances, 30, 40, threads=1).array
+    for place, instance in enumerate(instances):
+        np.testing.assert_array_equal(together[place], read_reduced([instance], 30, 40).array[0])
+    assert read_reduced([], 30, 40).array.shape == (0, 30, 40)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hounsfield.model.registry import find_model
     from hounsfield.opening import read_volumes
     from hounsfield.pipeline import analyse, check
+    from hounsfield.preparing import prepare_volume
     from hounsfield.train.run import train
 
 _HOMES = {
@@ -55,6 +56,7 @@ _HOMES = {
     "evaluate": "evaluate.run",
     "find_model": "model.registry",
     "open_source": "archive.local",
+    "prepare_volume": "preparing",
     "read_cases": "cases.layouts",
     "read_volumes": "opening",
     "train": "train.run",
@@ -81,6 +83,7 @@ __all__ = [
     "evaluate",
     "find_model",
     "open_source",
+    "prepare_volume",
     "read_cases",
     "read_volumes",
     "train",

@@ -1,0 +1,176 @@
+"""Preparing: a source in, one of its volumes through steps, and the result out with its trace and a page of both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
+from hounsfield.archive.local import open_source
+from hounsfield.core.trace import Trace
+from hounsfield.core.volume import Volume
+from hounsfield.errors import SettingsError
+from hounsfield.image.assemble import assemble
+from hounsfield.image.display import display_window, to_display
+from hounsfield.image.encode import SUFFIXES, encode_volume
+from hounsfield.image.limits import PixelLimits
+from hounsfield.messages import Language
+from hounsfield.metrics.fidelity import (
+    edge_strength,
+    gradient_correlation_score,
+    noise_deviation,
+    psnr_score,
+    ssim_score,
+)
+from hounsfield.prepare.sequence import apply_steps, replay_trace
+from hounsfield.prepare.step import Step
+from hounsfield.report.comparison import Comparison, Figure, write_comparison
+from hounsfield.report.files import write_atomic
+
+Shown = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class PreparingOptions:
+    """How a volume is prepared.
+
+    Attributes:
+        volume_number: which volume of the source, from 1; None where there is one alone.
+        reference: a source whose only volume is the truth, on the grid of the result, for the page.
+        language: first language of the page.
+        limits: bounds on what is read.
+    """
+
+    volume_number: int | None = None
+    reference: Path | None = None
+    language: Language = "en"
+    limits: Limits = field(default_factory=lambda: DEFAULT_LIMITS)
+
+
+DEFAULT_OPTIONS = PreparingOptions()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of it: the volume, what was done, and the files written."""
+
+    volume: Volume
+    trace: Trace
+    files: tuple[Path, ...]
+
+
+def prepare_volume(
+    source: Path | str, output: Path | str, steps: Sequence[Step] | Trace, options: PreparingOptions = DEFAULT_OPTIONS
+) -> Prepared:
+    """Prepare a volume of a source and write it, with ``<output>.trace.json`` and ``<output>.before-after.html``.
+
+    Args:
+        source: file, folder, zip or DICOMDIR.
+        output: ``.nii.gz``, ``.nii`` or ``.nrrd``; what stands there is never overwritten.
+        steps: what to do; a trace is replayed with its recorded parameters to the same samples.
+        options: which volume, and how the page looks.
+
+    Raises:
+        ArchiveError: nothing in the source can be used.
+        PrepareError: a step cannot be applied.
+        SettingsError: ``E463``, there is no such volume; ``E464``, the name of the output says no format; ``E467``,
+            something stands there.
+        ImageError: the volume cannot be read or written.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from pydicom.data import get_testdata_file
+        >>> from hounsfield.prepare.sequence import build_steps
+        >>> steps = build_steps([{"step": "clahe", "clip": 0.02}])
+        >>> prepared = prepare_volume(get_testdata_file("CT_small.dcm"), Path(mkdtemp()) / "after.nii.gz", steps)
+        >>> prepared.volume.enhanced_by
+        ('clahe',)
+    """
+    target = Path(output)
+    if not target.name.endswith(SUFFIXES):
+        raise SettingsError("E464", found=target.name, expected=", ".join(SUFFIXES))
+    if target.exists():
+        raise SettingsError("E467", found=target.name)
+    reference = None
+    if options.reference is not None:
+        with open_source(options.reference, options.limits) as archive:
+            reference = _only(_volumes(archive.studies, options.limits), None)
+    with open_source(Path(source), options.limits) as archive:
+        before = _only(_volumes(archive.studies, options.limits), options.volume_number)
+        after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
+    write_atomic(target, encode_volume(after, target.name))
+    beside = target.with_name(target.name + ".trace.json")
+    write_atomic(beside, trace.to_json().encode())
+    page = target.with_name(target.name + ".before-after.html")
+    write_comparison(compare(before, after, trace, reference), page, options.language)
+    return Prepared(after, trace, (target, beside, page))
+
+
+def compare(before: Volume, after: Volume, trace: Trace, reference: Volume | None = None) -> Comparison:
+    """Return what the page of before and after shows: the middle slice, and figures of it."""
+    count = after.geometry.shape[0]
+    index = count // 2
+    is_same_window = before.quantity is after.quantity and before.is_colour == after.is_colour
+    like = before if is_same_window else None
+    volumes = {"before": before, "after": after} | ({} if reference is None else {"reference": reference})
+    shown = {
+        name: _shown(volume, min(index * volume.geometry.shape[0] // count, volume.geometry.shape[0] - 1), like)
+        for name, volume in volumes.items()
+    }
+    singles = [
+        Figure("noise", tuple(noise_deviation(values) for values in shown.values()), 4),
+        Figure("edge", tuple(edge_strength(values) for values in shown.values()), 4),
+    ]
+    pairs = {"pair": ("before", "after")}
+    if reference is not None:
+        pairs |= {"pair-before": ("reference", "before"), "pair-after": ("reference", "after")}
+    scores = [_alike(shown[one], shown[other]) for one, other in pairs.values()]
+    named = zip(("psnr", "ssim", "gradient"), zip(*scores, strict=True), strict=True)
+    return Comparison(
+        shown=shown,
+        figures=((tuple(shown), singles), (tuple(pairs), [Figure(name, values) for name, values in named])),
+        trace=trace,
+        slice_number=(index + 1, count),
+        aspect=after.geometry.row_spacing_mm / after.geometry.column_spacing_mm,
+        is_same_window=is_same_window,
+        is_enhanced=bool(after.enhanced_by),
+    )
+
+
+def _alike(one: Shown, other: Shown) -> tuple[float, float, float]:
+    if one.shape != other.shape:
+        return (float("nan"),) * 3
+    return psnr_score(one, other, 1.0), ssim_score(one, other, 1.0), gradient_correlation_score(one, other)
+
+
+def _shown(volume: Volume, index: int, like: Volume | None) -> Shown:
+    """Return a slice as display values from 0 to 1, through the window of another volume where one is given."""
+    presentation = volume.presentation if like is None else like.presentation
+    if not volume.is_colour and presentation.lookup_table is None and volume.array.dtype.kind != "b":
+        window = display_window(volume if like is None else like)
+        presentation = replace(presentation, window=window)
+    part = volume.with_array(
+        volume.array[..., index : index + 1, :, :],
+        geometry=volume.geometry.cropped((index, 0, 0), (1, *volume.geometry.shape[1:])),
+        instances=(), frame_indices=(), frame_times_seconds=(), presentation=presentation,
+    )  # fmt: skip
+    return np.asarray(np.clip(to_display(part).array.reshape(volume.geometry.shape[1:]), 0, 1))
+
+
+def _volumes(studies: Sequence[object], limits: Limits) -> list[Volume]:
+    found: list[Volume] = []
+    for study in studies:
+        for series in getattr(study, "series", ()):
+            if any(instance.number_of_frames for instance in series.instances):
+                found += assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes)).volumes
+    return found
+
+
+def _only(volumes: Sequence[Volume], number: int | None) -> Volume:
+    """Return the volume of a number, or the only one."""
+    asked = 1 if number is None else number
+    if not 1 <= asked <= len(volumes) or (number is None and len(volumes) > 1):
+        raise SettingsError("E463", found=len(volumes), expected=number if number is not None else "?")
+    return volumes[asked - 1]

@@ -1,0 +1,1 @@
+"""Tests of preparing: a source in, a prepared volume out."""

@@ -11,6 +11,7 @@ from hounsfield.prepare.edges import LaplacianOfGaussian, Sobel
 from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
 from hounsfield.prepare.grey import Grey
+from hounsfield.prepare.repair import DeadLines, Inpaint, MissingSlices
 from hounsfield.prepare.resize import Resize
 from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
 from hounsfield.prepare.square import CentreCropSquare, PadSquare
@@ -26,10 +27,13 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             CentreCropSquare,
             Clahe,
             CropForeground,
+            DeadLines,
             Flip,
             Gamma,
             Grey,
+            Inpaint,
             LaplacianOfGaussian,
+            MissingSlices,
             PadSquare,
             PercentileScale,
             Rescale,

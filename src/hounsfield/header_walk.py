@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,12 +118,16 @@ class Walked:
         plain &= (self.lengths[:, column] > 0) & (self.vrs[:, column] != _SEQUENCE)
         if self.longer:
             return [self.value(row, column) if is_there else b"" for row, is_there in enumerate(plain.tolist())]
-        capacity, every = self.buffers.shape[1], self.buffers.data.cast("B")
-        starts, counts = self.positions[:, column].tolist(), self.lengths[:, column].tolist()
-        return [
-            bytes(every[row * capacity + start : row * capacity + start + count]) if is_there else b""
-            for row, (is_there, start, count) in enumerate(zip(plain.tolist(), starts, counts, strict=True))
-        ]
+        offsets = np.arange(len(plain)) * self.buffers.shape[1] + self.positions[:, column]
+        starts = np.where(plain, offsets, 0).tolist()
+        stops = np.where(plain, offsets + self.lengths[:, column], 0).tolist()
+        every = self._bytes
+        return [every[start:stop] for start, stop in zip(starts, stops, strict=True)]
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        """The buffers as one value, of which slices are taken much faster than of an array."""
+        return self.buffers.tobytes()
 
     def is_constant(self, column: int) -> bool:
         """Tell whether a value is the same bytes, or is not there, in every plain row."""

@@ -11,6 +11,7 @@ from hounsfield.prepare.edges import LaplacianOfGaussian, Sobel
 from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
 from hounsfield.prepare.grey import Grey
+from hounsfield.prepare.multiscale import MultiscaleXray
 from hounsfield.prepare.repair import DeadLines, Inpaint, MissingSlices
 from hounsfield.prepare.resize import Resize
 from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
@@ -34,6 +35,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             Inpaint,
             LaplacianOfGaussian,
             MissingSlices,
+            MultiscaleXray,
             PadSquare,
             PercentileScale,
             Rescale,

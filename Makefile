@@ -22,7 +22,7 @@ STARTERS := src/hounsfield/starters
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test check bench bench-images docs starters clean
+.PHONY: help setup demo test fuzz check bench bench-images docs starters clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'
@@ -65,6 +65,10 @@ demo: $(VENV)/.stamp-plain ## analyse the built-in example studies, offline, and
 test: $(VENV)/.stamp-full ## run all tests; skipped ones are listed with their reason
 	$(call say,"Running the tests on $(WORKERS) processes")
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -n $(WORKERS) -ra $(PYTEST_ARGS) $(TESTS)
+
+fuzz: $(VENV)/.stamp-full ## read a thousand files damaged on purpose: no crash, no hang, no growth of memory
+	$(call say,"Damaged files")
+	@HOUNSFIELD_FUZZ_FILES=$${HOUNSFIELD_FUZZ_FILES:-1000} $(BIN)/pytest -q tests/archive/test_fuzz.py
 
 check: $(VENV)/.stamp-full ## lint, format, types, floors, house meter, documentation
 	$(call say,"Lint (ruff)")

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hounsfield.archive.local import open_source
     from hounsfield.cases.layouts import read_cases
+    from hounsfield.converting import convert
     from hounsfield.core.finding import Finding, Measurement, Presence
     from hounsfield.core.geometry import VolumeGeometry
     from hounsfield.core.prediction import ModelIdentity, Prediction
@@ -53,6 +54,7 @@ _HOMES = {
     "analyse": "pipeline",
     "assemble": "image.assemble",
     "check": "pipeline",
+    "convert": "converting",
     "evaluate": "evaluate.run",
     "find_model": "model.registry",
     "open_source": "archive.local",
@@ -80,6 +82,7 @@ __all__ = [
     "analyse",
     "assemble",
     "check",
+    "convert",
     "evaluate",
     "find_model",
     "open_source",

@@ -82,6 +82,16 @@ def to_nifti_affine(geometry: VolumeGeometry) -> npt.NDArray[np.float64]:
     return np.asarray(RAS_TO_LPS @ geometry.index_to_patient @ _REVERSED)
 
 
+def to_nifti_order(array: Samples, geometry: VolumeGeometry) -> tuple[Samples, npt.NDArray[np.float64]]:
+    """Return (i, j, k) samples and their RAS affine of (slice, row, column) samples and their grid.
+
+    i is the column, j the row counted from the last one, k the slice: the axes that dcm2niix writes, which viewers and
+    other software have met most often.
+    """
+    affine = to_nifti_affine(geometry) @ _flip(1, array.shape[1])
+    return np.flip(array.transpose(2, 1, 0), 1), affine
+
+
 def _is_hung(direction: npt.NDArray[np.float64]) -> bool:
     """Tell whether an in-plane axis points left, posterior or to the feet."""
     main = int(np.abs(direction).argmax())

@@ -1,0 +1,162 @@
+"""Converting: every volume of a source into NIfTI, NRRD or a new DICOM series, with its grid and values kept."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hounsfield.archive.entries import RefusedFile
+from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
+from hounsfield.archive.local import LocalArchive, open_source
+from hounsfield.core.geometry import VolumeGeometry
+from hounsfield.core.quality import QualityIssue, Severity, issue_of
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.study import Series
+from hounsfield.core.volume import Volume
+from hounsfield.errors import ImageError, SettingsError
+from hounsfield.image.assemble import assemble
+from hounsfield.image.derived import write_derived
+from hounsfield.image.limits import PixelLimits
+from hounsfield.image.nifti_writer import write_nifti
+from hounsfield.image.nrrd_writer import write_nrrd
+from hounsfield.image.saving import require_free
+
+SUFFIXES = (".nii.gz", ".nii", ".nrrd")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One volume that was written.
+
+    Attributes:
+        series: where it comes from.
+        geometry: its grid.
+        quantity: what a sample means.
+        files: what was written.
+        issues: what was found out about the series and this volume.
+    """
+
+    series: Series
+    geometry: VolumeGeometry
+    quantity: Quantity
+    files: tuple[Path, ...]
+    issues: tuple[QualityIssue, ...]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of a source.
+
+    Attributes:
+        volumes: what was written.
+        failed: series of which a volume could not be read or written, each with the reason.
+        refused: files that could not be taken.
+        issues: what concerns the source as a whole.
+    """
+
+    volumes: tuple[Converted, ...]
+    failed: tuple[tuple[Series, QualityIssue], ...] = ()
+    refused: tuple[RefusedFile, ...] = ()
+    issues: tuple[QualityIssue, ...] = field(default=())
+
+
+def convert(
+    source: Path, target: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None
+) -> Conversion:
+    """Write every volume of a source in another form; nothing is resampled.
+
+    Args:
+        source: file, folder, zip or DICOMDIR.
+        target: ends in ``.nii.gz``, ``.nii`` or ``.nrrd``; any other name becomes a folder with a DICOM series. Where
+            the source holds several volumes, their numbers from 1 are added to the name: ``out-2.nii.gz``.
+        limits: bounds on what is read.
+        progress: told (series done, series).
+
+    Raises:
+        ArchiveError: nothing in the source can be used.
+        SettingsError: ``E340`` when the target exists, ``E343`` for a name that is no target.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from pydicom.data import get_testdata_file
+        >>> folder = Path(mkdtemp())
+        >>> convert(Path(get_testdata_file("CT_small.dcm")), folder / "ct.nii.gz").volumes[0].files[0].name
+        'ct.nii.gz'
+    """
+    if not target.name or target.name in SUFFIXES:
+        raise SettingsError("E343", found=target.name)
+    require_free(target)
+    with open_source(source, limits, digests=False) as archive:
+        failed: list[tuple[Series, QualityIssue]] = []
+        volumes: list[Converted] = []
+        waiting: tuple[Series, Volume, tuple[QualityIssue, ...]] | None = None
+        for series, volume, issues in _volumes(archive, limits, failed, progress):
+            # A name has its number only where there are several, so the first volume waits for the second.
+            if waiting is not None:
+                _convert(waiting, _numbered(target, len(volumes) + 1), volumes, failed)
+            waiting = (series, volume, issues)
+        if waiting is not None:
+            _convert(waiting, _numbered(target, len(volumes) + 1) if volumes else target, volumes, failed)
+        return Conversion(tuple(volumes), tuple(failed), archive.refused, archive.issues)
+
+
+def _volumes(
+    archive: LocalArchive,
+    limits: Limits,
+    failed: list[tuple[Series, QualityIssue]],
+    progress: Progress | None,
+) -> Iterator[tuple[Series, Volume, tuple[QualityIssue, ...]]]:
+    """Assemble one series after the other; what cannot be read is added to ``failed``."""
+    wanted = [
+        series
+        for study in archive.studies
+        for series in study.series
+        if any(instance.number_of_frames for instance in series.instances)
+    ]
+    for done, series in enumerate(wanted):
+        if progress:
+            progress(done, len(wanted))
+        try:
+            assembly = assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes))
+        except ImageError as error:
+            failed.append((series, issue_of(error)))
+            continue
+        failed += [(series, issue) for issue in assembly.issues if _is_failure(issue)]
+        for index, volume in enumerate(assembly.volumes):
+            yield series, volume, assembly.issues_of(index)
+    if progress:
+        progress(len(wanted), len(wanted))
+
+
+def _is_failure(issue: QualityIssue) -> bool:
+    return issue.severity is Severity.REJECT and issue.facts.get("volume") == 0
+
+
+def _convert(
+    found: tuple[Series, Volume, tuple[QualityIssue, ...]],
+    target: Path,
+    volumes: list[Converted],
+    failed: list[tuple[Series, QualityIssue]],
+) -> None:
+    series, volume, issues = found
+    try:
+        files = _write(volume, target)
+    except ImageError as error:
+        failed.append((series, issue_of(error)))
+        return
+    volumes.append(Converted(series, volume.geometry, volume.quantity, files, issues))
+
+
+def _numbered(target: Path, number: int) -> Path:
+    suffix = next((suffix for suffix in SUFFIXES if target.name.lower().endswith(suffix)), "")
+    stem = target.name[: len(target.name) - len(suffix)]
+    return target.with_name(f"{stem}-{number}{target.name[len(stem) :]}")
+
+
+def _write(volume: Volume, target: Path) -> tuple[Path, ...]:
+    name = target.name.lower()
+    if name.endswith((".nii.gz", ".nii")):
+        return (write_nifti(volume, target),)
+    if name.endswith(".nrrd"):
+        return (write_nrrd(volume, target),)
+    return write_derived(volume, target, "Converted without resampling")

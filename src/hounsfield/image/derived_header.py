@@ -177,7 +177,7 @@ def _valid(source: Dataset, keyword: str) -> Any:
     """Return the value of an element where its representation allows it (PS3.5 section 6.2), else None."""
     representation = dictionary_VR(keyword)
     try:
-        value = source[keyword].value if keyword in source else FrameAttributes(source).first(keyword)
+        value: Any = source[keyword].value if keyword in source else FrameAttributes(source).first(keyword)
         if value is None or value == "" or (representation == "SQ" and len(value) == 0):
             return None
         if representation == "SQ":

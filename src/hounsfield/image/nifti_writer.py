@@ -38,8 +38,9 @@ def write_nifti(volume: Volume, path: Path) -> Path:
     samples, affine = to_nifti_order(_storable(volume), volume.geometry)
     if volume.slice_axis is SliceAxis.TIME:
         samples = np.expand_dims(np.moveaxis(samples, 2, -1), 2)
-    image = nib.Nifti1Image(samples, None)
-    header: Any = image.header
+    made: Any = nib.Nifti1Image  # nibabel publishes no types
+    image = made(samples, None)
+    header = image.header
     is_known = volume.geometry.calibration is not Calibration.NONE
     header.set_xyzt_units("mm" if is_known else "unknown", "sec" if volume.slice_axis is SliceAxis.TIME else "unknown")
     slice_mm, row_mm, column_mm = volume.geometry.spacing_mm

@@ -112,3 +112,19 @@ def test_without_digests_a_missing_uid_is_still_derived_from_the_content(
     assert {study.study_instance_uid for study in without.studies} == {
         study.study_instance_uid for study in with_digests.studies
     }
+
+
+@pytest.mark.parametrize("fewest", [1, 1 << 30])
+def test_slices_without_study_and_series_that_share_a_frame_of_reference_are_one_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fewest: int
+):
+    paths = sorted(phantoms.write_ct(tmp_path))
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        del dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SeriesNumber
+        del dataset.PatientID, dataset.StudyDate, dataset.AccessionNumber
+        dataset.FrameOfReferenceUID = "1.2.3.4.5"
+        dataset.save_as(path)
+    (study,) = opened(tmp_path, monkeypatch, fewest).studies
+    (series,) = study.series
+    assert len(series.instances) == len(paths)

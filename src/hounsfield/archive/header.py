@@ -30,6 +30,7 @@ _TEXT = {
     "view_position": 0x00185101,
     "study_instance_uid": 0x0020000D,
     "series_instance_uid": 0x0020000E,
+    "frame_of_reference_uid": 0x00200052,
     "laterality": 0x00200060,
     "image_laterality": 0x00200062,
     "photometric_interpretation": 0x00280004,
@@ -109,6 +110,7 @@ class Header:
     image_type: tuple[str, ...]
     series_number: int | None
     instance_number: int | None
+    frame_of_reference_uid: str = ""
 
     def moved_to(self, sop_instance_uid: str, raw_instance_number: bytes) -> "Header":
         """Return the header of another object that differs in its UID and Instance Number alone."""
@@ -176,6 +178,7 @@ def build_header(start: FileStart, scan: Scan) -> Header:
         image_type=tuple(part.strip() for part in lists["image_type"] if part.strip()),
         series_number=integers["series_number"],
         instance_number=integers["instance_number"],
+        frame_of_reference_uid=text["frame_of_reference_uid"],
         **counts,
     )
 

@@ -33,12 +33,15 @@ def identify_object(header: Header, sha256: str) -> Identity:
     """Return the UIDs of an object.
 
     A UID that is missing is derived: from what groups objects where the header gives that (patient, study date, order;
-    series number), else from the content. One of another form is kept while it holds digits and dots alone, as leading
-    zeros are common, and is otherwise replaced by one derived from it, so that equal ones stay equal.
+    series number; else the frame of reference, which the slices of one examination share), else from the content. One
+    of another form is kept while it holds digits and dots alone, as leading zeros are common, and is otherwise replaced
+    by one derived from it, so that equal ones stay equal.
     """
-    study_hint = "\\".join((header.patient_id, header.study_date, header.accession_number))
-    study = _usable(header.study_instance_uid, "study") or _derived("study", study_hint.strip("\\"), sha256)
-    number = "" if header.series_number is None else f"{header.modality}\\{header.series_number}"
+    frame = header.frame_of_reference_uid
+    study_hint = "\\".join((header.patient_id, header.study_date, header.accession_number)).strip("\\") or frame
+    study = _usable(header.study_instance_uid, "study") or _derived("study", study_hint, sha256)
+    number = frame if header.series_number is None else str(header.series_number)
+    number = f"{header.modality}\\{number}" if number else ""
     series = _usable(header.series_instance_uid, "series") or _derived(f"series\\{study}", number, sha256)
     instance = _usable(header.sop_instance_uid, "instance") or derived_uid("instance", sha256)
     brought = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)

@@ -32,7 +32,7 @@ def gaussian_taps(sigma: float) -> Floats:
     if sigma <= 0:
         return np.ones(1, np.float32)
     half = np.exp(-0.5 * (np.arange(int(TRUNCATED_AT * sigma + 0.5) + 1) / sigma) ** 2)
-    return (half / (2 * half.sum() - half[0])).astype(np.float32)
+    return np.asarray(half / (2 * half.sum() - half[0]), dtype=np.float32)
 
 
 def deconvolve_gaussian(

@@ -90,7 +90,7 @@ def _taps(radius: int, likeness: Likeness) -> npt.NDArray[np.float32]:
     steps = np.arange(-radius, radius + 1)
     width = max(radius / 2, 0.5)
     taps = np.exp(-(steps**2) / (2 * width**2)) if likeness.is_gaussian else np.ones(steps.size)
-    return (taps / taps.sum()).astype(np.float32)
+    return np.asarray(taps / taps.sum(), dtype=np.float32)
 
 
 def _mirrored(start: int, stop: int, size: int) -> npt.NDArray[np.intp]:

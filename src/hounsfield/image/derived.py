@@ -173,7 +173,9 @@ def _set_series(dataset: Dataset, making: _Making, source: Dataset | None, index
 
 def _set_derivation(dataset: Dataset, making: _Making, near: tuple[Source, ...]) -> None:
     """Say what was done, to which images, of which series."""
+    # A PET image has no SECONDARY (PS3.3 C.8.9.4.1.1): derived ones, too, are PRIMARY.
     dataset.ImageType = {
+        PET: ["DERIVED", "PRIMARY"],
         CT: ["DERIVED", "SECONDARY", "AXIAL"],
         MR: ["DERIVED", "SECONDARY", "OTHER"],
     }.get(making.sop_class_uid, ["DERIVED", "SECONDARY"])
@@ -269,8 +271,8 @@ def _set_class(dataset: Dataset, making: _Making, index: int) -> None:
     """What each class demands beside the shared modules (PS3.3 C.8.2.1, C.8.3.1, C.8.9)."""
     stored, volume = making.stored, making.volume
     is_scaled = (stored.slope, stored.intercept) != (1.0, 0.0)
-    is_cine_word = making.sop_class_uid == header.MULTI_FRAME_WORD
-    if making.sop_class_uid in (CT, PET) or is_scaled or is_cine_word:
+    is_grey_cine = making.sop_class_uid in (header.MULTI_FRAME_BYTE, header.MULTI_FRAME_WORD)
+    if making.sop_class_uid in (CT, PET) or is_scaled or is_grey_cine:
         dataset.RescaleIntercept, dataset.RescaleSlope = decimal(stored.intercept), decimal(stored.slope)
         dataset.RescaleType = "HU" if volume.quantity is Quantity.HOUNSFIELD else "US"
     if making.sop_class_uid == MR:
@@ -283,8 +285,12 @@ def _set_class(dataset: Dataset, making: _Making, index: int) -> None:
         else:
             dataset.Units = "BQML" if volume.quantity is Quantity.ACTIVITY else "NONE"
         dataset.NumberOfSlices, dataset.ImageIndex = volume.geometry.shape[0], index + 1
-    # Of type 2C, on conditions that no header can settle: empty says that it is not known.
-    if "Laterality" not in dataset:
+        if "GATED" not in str(dataset.get("SeriesType") or ""):
+            dataset.pop("NumberOfTimeSlices", None)
+        # The codes of the position, which PET demands, stand in the place of its name (PS3.3 C.7.3.1).
+        dataset.pop("PatientPosition", None)
+    # Of type 2C for what may be paired (PS3.3 C.7.3.1): empty says that the side is not known.
+    if dataset.get("BodyPartExamined") not in header.unpaired_parts() and "Laterality" not in dataset:
         dataset.Laterality = None
     if making.sop_class_uid == header.CAPTURE and "PatientOrientation" not in dataset:
         dataset.PatientOrientation = None

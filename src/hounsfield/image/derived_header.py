@@ -1,7 +1,10 @@
 """Headers of derived images: what is as true of the copy as of its source is taken, all else is left behind."""
 
+import json
 import warnings
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,8 @@ _OF_CLASS: dict[str, tuple[str, ...]] = {
         "ReconstructionMethod",
         "CollimatorType",
         "RadiopharmaceuticalInformationSequence",
+        "PatientOrientationCodeSequence",
+        "PatientGantryRelationshipCodeSequence",
         "FrameReferenceTime",
         "ActualFrameDuration",
         "DecayFactor",
@@ -102,9 +107,21 @@ _OF_CLASS: dict[str, tuple[str, ...]] = {
 _EMPTY_OF_CLASS: dict[str, tuple[str, ...]] = {
     CT: ("KVP", "AcquisitionNumber"),
     MR: ("ScanOptions", "MRAcquisitionType", "RepetitionTime", "EchoTime", "EchoTrainLength"),
-    PET: ("CollimatorType", "RadiopharmaceuticalInformationSequence"),
+    PET: (
+        "CollimatorType",
+        "RadiopharmaceuticalInformationSequence",
+        "PatientOrientationCodeSequence",
+        "PatientGantryRelationshipCodeSequence",
+    ),
 }
 """Elements of type 2 of each class, empty where the source has none."""
+
+
+@cache
+def unpaired_parts() -> frozenset[str]:
+    """Return the values of Body Part Examined that have no side (PS3.16 annex L), for which Laterality is left out."""
+    text = files("hounsfield.report").joinpath("data/unpaired.json").read_text(encoding="utf-8")
+    return frozenset(json.loads(text)["body_parts"])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ SETTINGS = {
     "missing-slices": {"slices": [0]},
     "flip": {"axis": "columns", "probability": 0.5},
     "gamma": {"gamma": 0.7},
+    "resample": {"spacing_mm": 1.3},
     "rescale": {"minimum": 0.0, "maximum": 2.0},
     "resize": {"rows": 20, "columns": 50},
     "window": {"center": 0.5, "width": 0.5},

@@ -102,8 +102,8 @@ class Volume:
 
     def source_of(self, slice_index: int) -> tuple[InstanceRef, int] | None:
         """Return the instance and frame index that a slice comes from, or None when it is not known."""
-        if not self.instances:
-            return None
+        if len(self.instances) not in (1, self.geometry.shape[0]):
+            return None  # slices that were made from several of their neighbours have no single source
         is_one_object = len(self.instances) == 1
         instance = self.instances[0 if is_one_object else slice_index]
         frame_index = self.frame_indices[slice_index] if self.frame_indices else (slice_index if is_one_object else 0)

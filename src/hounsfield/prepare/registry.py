@@ -13,6 +13,7 @@ from hounsfield.prepare.foreground import CropForeground
 from hounsfield.prepare.grey import Grey
 from hounsfield.prepare.multiscale import MultiscaleXray
 from hounsfield.prepare.repair import DeadLines, Inpaint, MissingSlices
+from hounsfield.prepare.resample import Resample
 from hounsfield.prepare.resize import Resize
 from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
 from hounsfield.prepare.square import CentreCropSquare, PadSquare
@@ -38,6 +39,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             MultiscaleXray,
             PadSquare,
             PercentileScale,
+            Resample,
             Rescale,
             Resize,
             Rotate90,

@@ -16,7 +16,7 @@ from hounsfield.archive.index_columns import COLUMNS
 from hounsfield.header_walk import walk_headers
 
 FILES = 10_000
-TITLE = f"Headers of {FILES} CT files into a SQLite table of {len(COLUMNS)} attributes"
+TITLE = f"Headers of {FILES} CT files into a SQLite table of {len(COLUMNS)} attributes [headers]"
 
 
 def write_files(folder: Path, count: int = FILES) -> None:

@@ -12,15 +12,11 @@ from hounsfield.core.quality import QualityIssue, Severity, issue_of
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
 from hounsfield.core.volume import Volume
-from hounsfield.errors import ImageError, SettingsError
+from hounsfield.errors import ImageError
 from hounsfield.image.assemble import assemble
-from hounsfield.image.derived import write_derived
 from hounsfield.image.limits import PixelLimits
-from hounsfield.image.nifti_writer import write_nifti
-from hounsfield.image.nrrd_writer import write_nrrd
-from hounsfield.image.saving import require_free
+from hounsfield.image.write import SUFFIXES, require_target, write_volume
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd")
 Progress = Callable[[int, int], None]
 
 
@@ -83,9 +79,7 @@ def convert(
         >>> convert(Path(get_testdata_file("CT_small.dcm")), folder / "ct.nii.gz").volumes[0].files[0].name
         'ct.nii.gz'
     """
-    if not target.name or target.name in SUFFIXES:
-        raise SettingsError("E343", found=target.name)
-    require_free(target)
+    require_target(target)
     with open_source(source, limits, digests=False) as archive:
         failed: list[tuple[Series, QualityIssue]] = []
         volumes: list[Converted] = []
@@ -140,7 +134,7 @@ def _convert(
 ) -> None:
     series, volume, issues = found
     try:
-        files = _write(volume, target)
+        files = write_volume(volume, target, "Converted without resampling")
     except ImageError as error:
         failed.append((series, issue_of(error)))
         return
@@ -151,12 +145,3 @@ def _numbered(target: Path, number: int) -> Path:
     suffix = next((suffix for suffix in SUFFIXES if target.name.lower().endswith(suffix)), "")
     stem = target.name[: len(target.name) - len(suffix)]
     return target.with_name(f"{stem}-{number}{target.name[len(stem) :]}")
-
-
-def _write(volume: Volume, target: Path) -> tuple[Path, ...]:
-    name = target.name.lower()
-    if name.endswith((".nii.gz", ".nii")):
-        return (write_nifti(volume, target),)
-    if name.endswith(".nrrd"):
-        return (write_nrrd(volume, target),)
-    return write_derived(volume, target, "Converted without resampling")

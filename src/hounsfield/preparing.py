@@ -14,8 +14,8 @@ from hounsfield.core.volume import Volume
 from hounsfield.errors import SettingsError
 from hounsfield.image.assemble import assemble
 from hounsfield.image.display import display_window, to_display
-from hounsfield.image.encode import SUFFIXES, encode_volume
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.write import require_target, write_volume
 from hounsfield.messages import Language
 from hounsfield.metrics.fidelity import (
     edge_strength,
@@ -68,15 +68,16 @@ def prepare_volume(
 
     Args:
         source: file, folder, zip or DICOMDIR.
-        output: ``.nii.gz``, ``.nii`` or ``.nrrd``; what stands there is never overwritten.
+        output: ``.nii.gz``, ``.nii`` or ``.nrrd``, else a folder for derived DICOM; what stands there is never
+            overwritten.
         steps: what to do; a trace is replayed with its recorded parameters to the same samples.
         options: which volume, and how the page looks.
 
     Raises:
         ArchiveError: nothing in the source can be used.
         PrepareError: a step cannot be applied.
-        SettingsError: ``E463``, there is no such volume; ``E464``, the name of the output says no format; ``E467``,
-            something stands there.
+        SettingsError: ``E463``, there is no such volume; ``E343``, the output has no name; ``E340``, something stands
+            there.
         ImageError: the volume cannot be read or written.
 
     Example:
@@ -89,10 +90,7 @@ def prepare_volume(
         ('clahe',)
     """
     target = Path(output)
-    if not target.name.endswith(SUFFIXES):
-        raise SettingsError("E464", found=target.name, expected=", ".join(SUFFIXES))
-    if target.exists():
-        raise SettingsError("E467", found=target.name)
+    require_target(target)
     reference = None
     if options.reference is not None:
         with open_source(options.reference, options.limits) as archive:
@@ -100,12 +98,18 @@ def prepare_volume(
     with open_source(Path(source), options.limits) as archive:
         before = _only(_volumes(archive.studies, options.limits), options.volume_number)
         after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
-    write_atomic(target, encode_volume(after, target.name))
+        files = write_volume(after, target, _describe(after, trace))
     beside = target.with_name(target.name + ".trace.json")
     write_atomic(beside, trace.to_json().encode())
     page = target.with_name(target.name + ".before-after.html")
     write_comparison(compare(before, after, trace, reference), page, options.language)
-    return Prepared(after, trace, (target, beside, page))
+    return Prepared(after, trace, (*files, beside, page))
+
+
+def _describe(volume: Volume, trace: Trace) -> str:
+    """Say in one sentence what was done, and that enhanced samples are not for measuring."""
+    done = ", ".join(step.name for step in trace.steps) or "nothing"
+    return f"Prepared: {done}" + ("; enhanced, not for measuring" if volume.enhanced_by else "")
 
 
 def compare(before: Volume, after: Volume, trace: Trace, reference: Volume | None = None) -> Comparison:

@@ -5,13 +5,14 @@ import json
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK
 
 from hounsfield.archive.local import open_source
 from hounsfield.cli import main
 from hounsfield.core.quantities import Quantity
-from hounsfield.errors import ImageError, SettingsError
+from hounsfield.errors import SettingsError
 from hounsfield.image import phantoms
 from hounsfield.image.assemble import assemble
 from hounsfield.image.phantoms import BodyPhantom, pose_geometry
@@ -68,10 +69,10 @@ def test_what_is_written_is_what_the_steps_make(body, tmp_path):
 
 
 def test_refusals(body, tmp_path):
-    with pytest.raises(SettingsError, match="E464"):
+    with pytest.raises(SettingsError, match="E343"):
         prepare_volume(body, tmp_path / "out.png", steps("grey"))
     (tmp_path / "there.nii").write_text("mine")
-    with pytest.raises(SettingsError, match="E467"):
+    with pytest.raises(SettingsError, match="E340"):
         prepare_volume(body, tmp_path / "there.nii", steps("grey"))
     assert (tmp_path / "there.nii").read_text() == "mine"
     with pytest.raises(SettingsError, match="E463"):
@@ -100,14 +101,28 @@ def test_the_page_tells_how_near_the_truth_is():
     assert page.is_enhanced
 
 
-def test_colour_goes_to_nrrd_and_not_to_nifti(tmp_path):
+def test_colour_goes_to_nrrd_and_to_nifti(tmp_path):
     source = phantoms.write_secondary_capture(tmp_path / "chart")
     source = source[0] if isinstance(source, tuple) else source
     prepared = prepare_volume(source, tmp_path / "c.nrrd", steps("flip:axis=rows"))
     found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "c.nrrd")))
     np.testing.assert_array_equal(found, np.moveaxis(prepared.volume.array, 0, -1))
-    with pytest.raises(ImageError, match="E466"):
-        prepare_volume(source, tmp_path / "c.nii", steps("flip:axis=rows"))
+    prepare_volume(source, tmp_path / "c.nii", steps("flip:axis=rows"))
+    pixels = np.asarray(nibabel.load(tmp_path / "c.nii").dataobj)
+    assert pixels.dtype.names == ("R", "G", "B")
+    assert np.array_equal(np.sort(pixels["G"], None), np.sort(prepared.volume.array[1], None))
+
+
+def test_a_folder_becomes_a_derived_dicom_series(body, tmp_path):
+    prepared = prepare_volume(body, tmp_path / "out", steps("unsharp"))
+    slices = [path for path in prepared.files if path.suffix == ".dcm"]
+    assert len(slices) == prepared.volume.geometry.shape[0]
+    dataset = pydicom.dcmread(slices[0])
+    assert dataset.ImageType[:2] == ["DERIVED", "SECONDARY"]
+    assert dataset.DerivationDescription.startswith("Prepared: unsharp; enhanced, not for measuring")
+    assert dataset.SourceImageSequence
+    back = read(tmp_path / "out")
+    assert np.abs(back.array - prepared.volume.array).max() <= float(dataset.get("RescaleSlope", 1)) / 2 + 1e-3
 
 
 def test_our_own_reader_finds_the_same_volume_on_the_same_grid(body, tmp_path):

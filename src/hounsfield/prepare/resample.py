@@ -25,8 +25,8 @@ class Resample:
     """Bring a volume to a spacing along its own axes; the centre of its box stays where it is.
 
     The number of samples along an axis is the extent divided by the new spacing, rounded; places beyond the outermost
-    centres take the edge sample. ``linear`` is trilinear; ``cubic`` is the interpolating cubic B-spline (Unser
-    1993), mirrored at the ends; labels (``Quantity.LABEL``) always take the nearest sample. Undoing resamples back onto the
+    centres take the edge sample. ``linear`` is trilinear; ``cubic`` is the interpolating cubic B-spline (Unser 1993),
+    mirrored at the ends; labels (``Quantity.LABEL``) always take the nearest sample. Undoing resamples back onto the
     source grid: the place is exact, the samples are those of the coarser grid.
 
     Attributes:

@@ -60,7 +60,7 @@ def taps_of(places: npt.ArrayLike, source: int, method: str, is_smoothed: bool =
             factor, so that nothing is skipped (as Pillow and torch's ``antialias`` do); cubic is then Keys' kernel.
         reach: how far outside the outermost centres a place still counts as inside, in samples of the source.
     """
-    at = np.round(np.asarray(places, dtype=np.float64), POSITION_DIGITS)
+    at: npt.NDArray[np.float64] = np.asarray(places, dtype=np.float64).round(POSITION_DIGITS)
     step = abs(float(at[-1] - at[0])) / (len(at) - 1) if len(at) > 1 else 1.0
     is_inside = (at >= -reach - 1e-6) & (at <= source - 1 + reach + 1e-6)
     if method == "nearest":

@@ -12,6 +12,8 @@ SETTINGS = {
     "missing-slices": {"slices": [0]},
     "flip": {"axis": "columns", "probability": 0.5},
     "gamma": {"gamma": 0.7},
+    "gaussian": {"sigma_mm": 1.5},
+    "richardson-lucy": {"sigma_mm": 1.5, "iterations": 2},
     "resample": {"spacing_mm": 1.3},
     "rescale": {"minimum": 0.0, "maximum": 2.0},
     "resize": {"rows": 20, "columns": 50},

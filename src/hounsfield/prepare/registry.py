@@ -7,6 +7,8 @@ from typing import Any
 
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.clahe import Clahe
+from hounsfield.prepare.deblur import RichardsonLucy
+from hounsfield.prepare.denoise import Gaussian, Median, NonLocalMeans
 from hounsfield.prepare.edges import LaplacianOfGaussian, Sobel
 from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
@@ -32,16 +34,20 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             DeadLines,
             Flip,
             Gamma,
+            Gaussian,
             Grey,
             Inpaint,
             LaplacianOfGaussian,
+            Median,
             MissingSlices,
             MultiscaleXray,
+            NonLocalMeans,
             PadSquare,
             PercentileScale,
             Resample,
             Rescale,
             Resize,
+            RichardsonLucy,
             Rotate90,
             Sobel,
             Unsharp,

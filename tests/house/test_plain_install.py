@@ -24,6 +24,8 @@ HEAVY = [
     "nibabel",
     "PIL",
     "av",
+    "numba",
+    "llvmlite",
 ]
 TORCH_ROOMS = ("hounsfield.train", "hounsfield.compress", "hounsfield.model.networks")
 

@@ -41,7 +41,7 @@ def _write_linear(source: Samples, axes: Axes, out: Samples, start: int, stop: i
     from hounsfield.prepare.resample_kernels import linear_span
 
     slices, rows, columns = ((axis.indices[0], np.ascontiguousarray(axis.weights[1])) for axis in axes)
-    linear_span(source, slices, rows, (columns[0].astype(np.uintp), columns[1]), out, start, stop)
+    linear_span(source, slices, rows, (columns[0].astype(np.uintp), columns[1]), out, (start, stop))
 
 
 def _write_any(source: Samples, axes: Axes, out: Samples, start: int, stop: int) -> None:

@@ -14,12 +14,13 @@ _TILE = 16
 
 @compiled_reordered
 def linear_plane(
-    source: Samples, row: Samples, row_part: Samples, column: Samples, column_part: Samples, out: Samples, line: Samples
+    source: Samples, rows: tuple[Samples, Samples], columns: tuple[Samples, Samples], out: Samples, line: Samples
 ) -> None:
-    """Resample one slice; ``row`` and ``column`` are the first of two neighbours, ``*_part`` the weight of the second.
+    """Resample one slice; ``rows`` and ``columns`` are the first of two neighbours, and the weight of the second.
 
-    ``column`` is unsigned, which spares the test for indices from the end; ``line`` is room for a row and one sample.
+    ``columns`` are unsigned, which spares the test for indices from the end; ``line`` is room for a row and one sample.
     """
+    (row, row_part), (column, column_part) = rows, columns
     width, last = source.shape[1], source.shape[0] - 1
     following = line[1:]
     for target in range(out.shape[0]):
@@ -50,20 +51,19 @@ def linear_span(
     rows: tuple[Samples, Samples],
     columns: tuple[Samples, Samples],
     out: Samples,
-    start: int,
-    stop: int,
+    span: tuple[int, int],
 ) -> None:
-    """Write slices ``start`` to ``stop`` of the result; each axis is (first neighbour, weight of the second)."""
+    """Write the slices of a span of the result; each axis is (first neighbour, weight of the second)."""
     planes = np.empty((2, out.shape[1], out.shape[2]), dtype=np.float32)
     held = np.full(2, -1, dtype=np.int64)
     line = np.empty(source.shape[2] + 1, dtype=np.float32)
     last = source.shape[0] - 1
-    for target in range(start, stop):
+    for target in range(span[0], span[1]):
         first, part = slices[0][target], slices[1][target]
         second = min(first + 1, last) if part > 0 else first
         for wanted in (first, second):
             if held[wanted % 2] != wanted:
-                linear_plane(source[wanted], rows[0], rows[1], columns[0], columns[1], planes[wanted % 2], line)
+                linear_plane(source[wanted], rows, columns, planes[wanted % 2], line)
                 held[wanted % 2] = wanted
         mix_two(planes[first % 2], planes[second % 2], part, out[target])
 

@@ -41,6 +41,46 @@ class QualityIssue:
         return next_step(self.code, self.facts, language)
 
 
+class CheckVerdict(StrEnum):
+    """What one check came to."""
+
+    REJECT = "reject"
+    WARN = "warn"
+    NOTE = "note"
+    PASS = "pass"  # noqa: S105 - the word of a quality gate
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class QualityCheck:
+    """One check that was made, or could not be, with what it measured.
+
+    Attributes:
+        name: which check; its words are the labels ``check-<name>`` (what) and ``check-<name>-source`` (why this limit).
+        code: key of the issue that the check raises.
+        value: what was measured, None where nothing is counted or nothing was checked.
+        unit: UCUM code of value and limit.
+        threshold: where a fault begins, such as ``> 100``; empty for yes or no.
+        issue: the fault that was found, None without one.
+        reason: label that says why nothing was checked, empty where something was.
+    """
+
+    name: str
+    code: str
+    value: float | None = None
+    unit: str = "1"
+    threshold: str = ""
+    issue: QualityIssue | None = None
+    reason: str = ""
+
+    @property
+    def verdict(self) -> CheckVerdict:
+        """What the check came to."""
+        if self.issue is not None:
+            return CheckVerdict(self.issue.severity.value)
+        return CheckVerdict.NOT_CHECKED if self.reason else CheckVerdict.PASS
+
+
 def issue_of(error: HounsfieldError) -> QualityIssue:
     """Return an error as the issue that stops a series."""
     return QualityIssue(error.code, Severity.REJECT, error.facts, error.uid)

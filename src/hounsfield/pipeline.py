@@ -16,6 +16,7 @@ from hounsfield.archive.limits import Limits
 from hounsfield.archive.local import LocalArchive, open_source
 from hounsfield.clinical.choose import not_asked, read_first_fitting, tasks_for
 from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.quality import checked_volume, inspect, unread
 from hounsfield.clinical.reading import Reading, Subject, has_reject
 from hounsfield.clinical.tasks import find_task
 from hounsfield.core.prediction import ModelIdentity
@@ -24,12 +25,12 @@ from hounsfield.core.report import Provenance, Report, Status
 from hounsfield.core.study import Series, Study
 from hounsfield.errors import ImageError, ModelError, PrepareError
 from hounsfield.image.assemble import assemble
-from hounsfield.image.checks import check_volume
 from hounsfield.image.limits import PixelLimits
 from hounsfield.messages import Language
 from hounsfield.model.predictor import runtime_description
 from hounsfield.report.bundle import Analysis
-from hounsfield.report.checked import Checked, CheckedVolume
+from hounsfield.report.checked import Checked
+from hounsfield.report.checked_page import write_checked
 from hounsfield.report.folder import output_folder
 from hounsfield.report.html import write_index
 from hounsfield.report.writing import published, write_report
@@ -103,15 +104,26 @@ def analyse(
         return Analysis(tuple(published(bundle, folder) for bundle in bundles), archive.refused)
 
 
-def check(source: Path, options: Options = DEFAULT_OPTIONS, progress: Progress | None = None) -> Checked:
-    """Check every volume of a source without analysing it.
+def check(
+    source: Path,
+    options: Options = DEFAULT_OPTIONS,
+    progress: Progress | None = None,
+    output: Path | None = None,
+) -> Checked:
+    """Check every volume of a source without analysing it; with an output folder, write a page and JSON as well.
 
     Raises:
         ArchiveError: nothing in the source can be used.
+        ReportError: the page cannot be written.
     """
     with open_source(source, options.limits) as archive:
-        volumes = tuple(_checked(subject) for subject in look(archive, options, progress))
-        return Checked(volumes, archive.refused)
+        has_picture = output is not None
+        volumes = tuple(checked_volume(item, has_picture=has_picture) for item in look(archive, options, progress))
+        checked = Checked(volumes, archive.refused)
+    if output is not None:
+        with output_folder(output) as folder:
+            write_checked(checked, folder.partial, options.language)
+    return checked
 
 
 def look(archive: LocalArchive, options: Options, progress: Progress | None = None) -> Iterator[Subject]:
@@ -141,19 +153,13 @@ def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subje
     try:
         assembly = assemble(series, PixelLimits(max_pixel_bytes=options.limits.max_pixel_bytes))
     except ImageError as error:
-        yield Subject(study, series, None, (issue_of(error),))
+        yield unread(study, series, (issue_of(error),))
         return
     failed = tuple(issue for issue in assembly.issues if issue.facts.get("volume") == 0)
     if failed:
-        yield Subject(study, series, None, failed)
+        yield unread(study, series, failed)
     for index, volume in enumerate(assembly.volumes):
-        yield Subject(study, series, volume, (*assembly.issues_of(index), *check_volume(volume)))
-
-
-def _checked(subject: Subject) -> CheckedVolume:
-    volume = subject.volume
-    geometry, quantity = (volume.geometry, volume.quantity) if volume else (None, None)
-    return CheckedVolume(subject.study, subject.series, geometry, quantity, subject.issues)
+        yield inspect(study, series, volume, assembly.issues_of(index))
 
 
 def ask(subject: Subject, desk: Desk, options: Options) -> Report:

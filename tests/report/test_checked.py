@@ -27,6 +27,21 @@ ISSUE = {
         "uid": {"type": ["string", "null"]},
     },
 }
+CHECK = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["code", "name", "value", "unit", "threshold", "source", "verdict", "reason"],
+    "properties": {
+        "code": {"type": "string", "pattern": "^[EQ][0-9]{3}$"},
+        "name": TEXT,
+        "value": {"type": ["number", "null"]},
+        "unit": TEXT,
+        "threshold": {"type": ["string", "null"]},
+        "source": TEXT,
+        "verdict": {"enum": ["reject", "warn", "note", "pass", "not checked"]},
+        "reason": {"type": ["string", "null"]},
+    },
+}
 NUMBERS = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
 SERIES = {
     "type": "object",
@@ -43,6 +58,7 @@ SERIES = {
         "unit": {"type": ["string", "null"]},
         "instances": {"type": "integer", "minimum": 0},
         "issues": {"type": "array", "items": ISSUE},
+        "checks": {"type": "array", "items": CHECK},
     },
 }
 SERIES["required"] = list(SERIES["properties"])

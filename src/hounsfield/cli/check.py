@@ -12,6 +12,9 @@ from hounsfield.cli.talk import Talk
 
 def check(
     study: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for a page and JSON with every check.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
     language: Tongue = None,
@@ -29,9 +32,11 @@ def check(
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
     with talk.progress(talk.label("checking")) as progress:
-        outcome = run(study, pipeline_options(settings), progress)
+        outcome = run(study, pipeline_options(settings), progress, output)
     data = outcome.as_json(settings.language)
     talk.answer(data, lambda: _lines(data))
+    if output is not None:
+        talk.say(f"{talk.label('written')}: {output / 'check.html'}")
     verdicts = [series["verdict"] for entry in data["studies"] for series in entry["series"]]
     return exit_code([verdict != "reject" for verdict in verdicts], data)
 

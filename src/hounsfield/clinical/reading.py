@@ -7,7 +7,7 @@ from hounsfield.clinical.slices import accepted_run, prediction_of, volume_of
 from hounsfield.clinical.task import Task
 from hounsfield.core.finding import Finding, Measurement, Region
 from hounsfield.core.prediction import ModelIdentity
-from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
 from hounsfield.core.report import KeyImage
 from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Volume
@@ -36,12 +36,14 @@ class Subject:
         series: of which series.
         volume: the volume, None when the series cannot be read.
         issues: what the checks found.
+        checks: every check that was made, with its value and limit.
     """
 
     study: Study
     series: Series
     volume: Volume | None
     issues: tuple[QualityIssue, ...] = ()
+    checks: tuple[QualityCheck, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class QualityCheck:
     """One check that was made, or could not be, with what it measured.
 
     Attributes:
-        name: which check; its words are the labels ``check-<name>`` (what) and ``check-<name>-source`` (why this limit).
+        name: which check; its words are the labels ``check-<name>`` (what) and ``check-<name>-source`` (why).
         code: key of the issue that the check raises.
         value: what was measured, None where nothing is counted or nothing was checked.
         unit: UCUM code of value and limit.

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from hounsfield.core.geometry import VolumeGeometry
-from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series, Study
-from hounsfield.messages import Language
+from hounsfield.messages import Language, sentence
 from hounsfield.report import narrative
 from hounsfield.report.bundle import RefusedInput
 from hounsfield.report.json import issue_entry, refused_entry
@@ -32,6 +35,8 @@ class CheckedVolume:
         geometry: its grid, None when the series cannot be read.
         quantity: what its samples mean, None when the series cannot be read.
         issues: what was found.
+        checks: every check that was made or could not be.
+        picture: the middle slice as (row, column) 8-bit pixels, None where it is not wanted.
     """
 
     study: Study
@@ -39,6 +44,8 @@ class CheckedVolume:
     geometry: VolumeGeometry | None
     quantity: Quantity | None
     issues: tuple[QualityIssue, ...]
+    checks: tuple[QualityCheck, ...] = ()
+    picture: npt.NDArray[np.uint8] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -82,4 +89,18 @@ def _series(volume: CheckedVolume, language: Language) -> dict[str, Any]:
         "unit": quantity.unit.code if quantity else None,
         "instances": len(volume.series.instances),
         "issues": [issue_entry(issue, language) for issue in volume.issues],
+        "checks": [_check(check) for check in volume.checks],
+    }
+
+
+def _check(check: QualityCheck) -> dict[str, Any]:
+    return {
+        "code": check.code,
+        "name": check.name,
+        "value": check.value,
+        "unit": check.unit,
+        "threshold": check.threshold or None,
+        "source": sentence(f"ui.check-{check.name}-source"),
+        "verdict": check.verdict.value,
+        "reason": sentence(f"ui.{check.reason}") if check.reason else None,
     }

@@ -1,12 +1,15 @@
 """The table of quality checks: code, unit and limit of each. The table is data; this module looks it up."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
+
+_STOPPING = ("finite", "levels")
 
 
 @dataclass(frozen=True)
@@ -56,5 +59,26 @@ class Criterion:
 @cache
 def criteria() -> Mapping[str, Criterion]:
     """Return the table by name."""
-    table = json.loads(files("hounsfield.image").joinpath("data/quality.json").read_text(encoding="utf-8"))
-    return {name: Criterion(name, **row) for name, row in table["checks"].items()}
+    return {name: Criterion(name, **row) for name, row in _table()["checks"].items()}
+
+
+def told_checks(issues: Iterable[QualityIssue]) -> tuple[QualityCheck, ...]:
+    """Return the checks that reading and ``check_volume`` made, from the issues they told.
+
+    A reject of the samples ends ``check_volume``, so the checks after it count as not made.
+    """
+    found: dict[str, QualityIssue] = {}
+    for issue in issues:
+        found.setdefault(issue.code, issue)
+    checks, is_stopped = [], False
+    for name, codes in _table()["told"].items():
+        issue = next((found[code] for code in codes if code in found), None)
+        reason = "unchecked-rejected" if is_stopped and issue is None else ""
+        checks.append(QualityCheck(name, issue.code if issue else codes[0], issue=issue, reason=reason))
+        is_stopped |= name in _STOPPING and issue is not None
+    return tuple(checks)
+
+
+@cache
+def _table() -> Any:
+    return json.loads(files("hounsfield.image").joinpath("data/quality.json").read_text(encoding="utf-8"))

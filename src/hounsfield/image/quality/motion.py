@@ -68,14 +68,14 @@ def _explained_shift(before: Image, after: Image) -> tuple[float, float]:
         return 0.0, 0.0
     surface = _correlation(before, after)
     peak = np.unravel_index(int(surface.argmax()), surface.shape)
-    whole = tuple(int(place) if place <= size // 2 else int(place) - size for place, size in zip(peak, surface.shape, strict=True))
+    whole = [int(place) - (size if place > size // 2 else 0) for place, size in zip(peak, surface.shape, strict=True)]
     if max(abs(whole[0]) / before.shape[0], abs(whole[1]) / before.shape[1]) > 0.25:
         return 0.0, 0.0
     if _distance(before, after, (whole[0], whole[1])) > (1 - LEAST_GAIN) * plain:
         return 0.0, 0.0
-    return _refined(surface, int(peak[0]), whole[0], 0, int(peak[1])), _refined(
-        surface.T, int(peak[1]), whole[1], 0, int(peak[0])
-    )
+    down = _refined(surface[:, peak[1]], int(peak[0]))
+    right = _refined(surface[peak[0]], int(peak[1]))
+    return whole[0] + down, whole[1] + right
 
 
 def _correlation(before: Image, after: Image) -> Image:
@@ -86,12 +86,11 @@ def _correlation(before: Image, after: Image) -> Image:
     return np.asarray(fft.irfft2(cross, before.shape), dtype=np.float32)
 
 
-def _refined(surface: Image, place: int, whole: int, _unused: int, other: int) -> float:
-    """Return the peak to a fraction of a pixel, by a parabola."""
-    size = surface.shape[0]
-    low, mid, high = (float(surface[(place + move) % size, other]) for move in (-1, 0, 1))
+def _refined(line: Image, place: int) -> float:
+    """Return how far the top of a parabola through a peak and its neighbours lies from the peak."""
+    low, mid, high = (float(line[(place + move) % line.size]) for move in (-1, 0, 1))
     bend = low - 2 * mid + high
-    return whole + (0.5 * (low - high) / bend if bend < 0 else 0.0)
+    return 0.5 * (low - high) / bend if bend < 0 else 0.0
 
 
 def _distance(before: Image, after: Image, shift: tuple[int, int]) -> float:

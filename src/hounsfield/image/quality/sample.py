@@ -1,6 +1,5 @@
 """A few slices that stand for a volume, so that a check costs the same for 30 slices and for 3 000."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ def plane(volume: Volume, index: int) -> Plane:
     return array.astype(np.float32)
 
 
-def sample_planes(volume: Volume, most: int = MOST_SLICES) -> Sequence[Plane]:
+def sample_planes(volume: Volume, most: int = MOST_SLICES) -> list[Plane]:
     """Return sampled slices as float32 (row, column), the middle of each where it is very large."""
     return [middle(plane(volume, index)) for index in slice_indices(volume.geometry.shape[0], most)]
 

@@ -1,0 +1,109 @@
+"""The page of ``check``: verdict, middle slice and every check of each volume, and the same as JSON beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hounsfield.core.quality import QualityCheck
+from hounsfield.messages import Language
+from hounsfield.report.checked import Checked, CheckedVolume, Verdict
+from hounsfield.report.facts import Row
+from hounsfield.report.files import write_atomic
+from hounsfield.report.html import render
+from hounsfield.report.json import render_json
+from hounsfield.report.page import Reason, reason
+from hounsfield.report.picture import data_address
+from hounsfield.report.text import Text, ui
+
+PAGE_NAME = "check.html"
+JSON_NAME = "check.json"
+PICTURE_SIDE = 512
+
+
+@dataclass(frozen=True)
+class CheckLine:
+    """One check as it is shown; ``detail`` says why it was not made."""
+
+    state: str
+    name: Text
+    value: str
+    threshold: str
+    verdict: Text
+    detail: Text | None
+    source: Text
+
+
+@dataclass(frozen=True)
+class VolumeView:
+    """One volume as it is shown; ``picture`` is a data address or empty."""
+
+    verdict: str
+    verdict_text: Text
+    title: str
+    picture: str
+    issues: tuple[Reason, ...]
+    lines: tuple[CheckLine, ...]
+    facts: tuple[Row, ...]
+
+
+def write_checked(checked: Checked, folder: Path, language: Language = "en") -> tuple[Path, Path]:
+    """Write page and JSON into a folder and return their paths.
+
+    Raises:
+        ReportError: ``E600`` when a file cannot be written.
+    """
+    page = write_atomic(folder / PAGE_NAME, render_checked(checked, language).encode())
+    content = render_json(checked.as_json(language)).encode("utf-8", "backslashreplace")
+    return page, write_atomic(folder / JSON_NAME, content)
+
+
+def render_checked(checked: Checked, language: Language = "en") -> str:
+    """Return the page as HTML text, in both languages."""
+    verdicts = [volume.verdict for volume in checked.volumes]
+    lead = ui(
+        "quality-lead",
+        count=len(verdicts),
+        reject=verdicts.count(Verdict.REJECT),
+        warn=verdicts.count(Verdict.WARN),
+        good=verdicts.count(Verdict.PASS),
+    )
+    refused = tuple(
+        (item.name, reason("reject", item.error.code, item.error.text, item.error.next_step))
+        for item in checked.refused
+    )
+    volumes = tuple(_volume(volume) for volume in checked.volumes)
+    return render("checked.html", language, lead=lead, volumes=volumes, refused=refused, json_name=JSON_NAME)
+
+
+def _volume(volume: CheckedVolume) -> VolumeView:
+    geometry = volume.geometry
+    shape = " \u00d7 ".join(map(str, geometry.shape)) if geometry else ""
+    series = volume.series
+    spacing = aspect = None
+    if geometry:
+        spacing = " \u00d7 ".join(f"{value:.4g}" for value in geometry.spacing_mm) + " mm"
+        aspect = geometry.row_spacing_mm / geometry.column_spacing_mm
+    identity = (("Series Instance UID", series.series_instance_uid), ("Study Instance UID", series.study_instance_uid))
+    rows = [Row(ui("page-body-part"), (series.body_part_examined,))] if series.body_part_examined else []
+    return VolumeView(
+        verdict=volume.verdict.value,
+        verdict_text=ui(f"verdict-{volume.verdict.value}"),
+        title=" \u00b7 ".join(filter(None, (series.modality, shape, spacing))),
+        picture="" if volume.picture is None else data_address(volume.picture, PICTURE_SIDE, aspect or 1.0),
+        issues=tuple(reason(issue.severity.value, issue.code, issue.text, issue.next_step) for issue in volume.issues),
+        lines=tuple(_line(check) for check in volume.checks),
+        facts=(*rows, *(Row(Text(name, name), (value,)) for name, value in identity)),
+    )
+
+
+def _line(check: QualityCheck) -> CheckLine:
+    state = check.verdict.value.replace(" ", "-")
+    unit = {"[hnsf'U]": "HU", "1": ""}.get(check.unit, check.unit.strip("{}"))
+    return CheckLine(
+        state=state,
+        name=ui(f"check-{check.name}"),
+        value="" if check.value is None else f"{check.value:.3g} {unit}".strip(),
+        threshold=f"{check.threshold} {unit}".strip() if check.threshold else "",
+        verdict=ui(f"verdict-{state}"),
+        detail=ui(check.reason) if check.reason else None,
+        source=ui(f"check-{check.name}-source"),
+    )

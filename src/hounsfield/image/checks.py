@@ -1,5 +1,6 @@
 """What the samples of a volume show: constant, clipped, not finite, too small (section 9.1 of the fact sheet)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ TINY_WARN_PIXELS = 64
 AIR_HU = (-1200.0, -700.0)
 """Where the darkest percent of a CT must lie when its rescale is right: air or lung (section 9.1)."""
 PADDING_BELOW_HU = -1500.0
+_PART_SAMPLES = 2_000_000
+_MOST_RANKED = 1_000_000
 
 
 def check_volume(volume: Volume) -> tuple[QualityIssue, ...]:
@@ -37,21 +40,21 @@ def check_volume(volume: Volume) -> tuple[QualityIssue, ...]:
 def _check_finite(volume: Volume, uid: str | None) -> tuple[QualityIssue, ...]:
     if volume.array.dtype.kind != "f":
         return ()
-    count = int(volume.array.size - np.count_nonzero(np.isfinite(volume.array)))
+    count = sum(part.size - int(np.count_nonzero(np.isfinite(part))) for part in _parts(volume, has_padding=True))
     return (QualityIssue("Q314", Severity.REJECT, {"count": count}, uid),) if count else ()
 
 
 def _check_levels(volume: Volume, uid: str | None) -> tuple[QualityIssue, ...]:
     """Find images of no value, one value or two values."""
-    samples = _counted(volume)
-    if samples.size == 0:
+    span = _span(volume)
+    if span is None:
         return (QualityIssue("Q311", Severity.REJECT, {"value": "padding"}, uid),)
-    low, high = samples.min(), samples.max()
+    low, high = span
     if low == high:
         if low == 0:
             return (QualityIssue("Q312", Severity.REJECT, {}, uid),)
         return (QualityIssue("Q311", Severity.REJECT, {"value": float(low)}, uid),)
-    if bool(((samples == low) | (samples == high)).all()):
+    if all(bool(((part == low) | (part == high)).all()) for part in _parts(volume)):
         facts: dict[str, object] = {"low": float(low), "high": float(high)}
         return (QualityIssue("Q326", Severity.REJECT, facts, uid),)
     return ()
@@ -70,9 +73,12 @@ def _check_clipping(volume: Volume, uid: str | None) -> list[QualityIssue]:
 
     A large share at the dark end is background and no fault.
     """
-    samples = _counted(volume)
-    end = samples.min() if volume.presentation.is_inverted else samples.max()
-    share = np.count_nonzero(samples == end) / samples.size
+    span = _span(volume)
+    if span is None:
+        return []
+    end = span[0] if volume.presentation.is_inverted else span[1]
+    counts = [(int(np.count_nonzero(part == end)), part.size) for part in _parts(volume)]
+    share = sum(count for count, _ in counts) / sum(size for _, size in counts)
     if share <= CLIPPED_WARN_FRACTION:
         return []
     is_grave = share > CLIPPED_REJECT_FRACTION and not volume.is_colour
@@ -84,11 +90,12 @@ def _check_hounsfield(volume: Volume, uid: str | None) -> list[QualityIssue]:
     """Compare the darkest samples of a CT that holds air with where air must lie."""
     if volume.quantity is not Quantity.HOUNSFIELD:
         return []
-    samples = _counted(volume)
+    step = max(1, volume.array.size // _MOST_RANKED)
+    samples = np.concatenate([part[::step] for part in _parts(volume)] or [np.zeros(0)])
     samples = samples[samples > PADDING_BELOW_HU]
     if samples.size == 0:
         return []
-    dark, bright = np.percentile(samples[:: max(1, samples.size // 1_000_000)], (1, 99))
+    dark, bright = np.percentile(samples, (1, 99))
     is_right = AIR_HU[0] <= dark or bright - dark < 600
     # A stack of air and tissue spans at least 900 HU; when it starts near 0 the intercept was not applied.
     if is_right and not (dark >= -100 and bright >= 800):
@@ -97,10 +104,25 @@ def _check_hounsfield(volume: Volume, uid: str | None) -> list[QualityIssue]:
     return [QualityIssue("Q325", Severity.WARN, facts, uid)]
 
 
-def _counted(volume: Volume) -> Samples:
-    """Return the samples that are not padding, flat."""
-    padding = volume.presentation.padding
-    flat: Samples = volume.array.reshape(-1)
-    if padding is None:
-        return flat
-    return flat[(flat < padding[0]) | (flat > padding[1])]
+def _span(volume: Volume) -> tuple[Any, Any] | None:
+    """Return the least and the greatest sample that is not padding, None where all are."""
+    spans = [(part.min(), part.max()) for part in _parts(volume)]
+    return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+
+
+def _parts(volume: Volume, *, has_padding: bool = False) -> Iterator[Samples]:
+    """Give the samples flat, a few slices at a time, so that no check takes the memory of the volume again.
+
+    Args:
+        volume: whose samples.
+        has_padding: whether samples that are padding are given as well; parts that hold nothing else are left out.
+    """
+    count = volume.array.shape[-3]
+    padding = None if has_padding else volume.presentation.padding
+    length = max(1, _PART_SAMPLES * count // max(volume.array.size, 1))
+    for start in range(0, count, length):
+        part: Samples = volume.array[..., start : start + length, :, :].reshape(-1)
+        if padding is not None:
+            part = part[(part < padding[0]) | (part > padding[1])]
+        if part.size:
+            yield part

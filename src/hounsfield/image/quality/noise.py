@@ -10,6 +10,7 @@ from hounsfield.image.quality.sample import Plane, counted
 
 SOFT_TISSUE_HU = (-150.0, 250.0)
 KERNEL_MM = 6.0
+TELLING_SIDE = 5
 LEAST_PLACES = 500
 _MAD_TO_SIGMA = 0.6744897501960817
 _WEIGHT = 6.0
@@ -77,8 +78,12 @@ def soft_tissue_noise(planes: Sequence[Plane], spacing_mm: tuple[float, float]) 
 
 
 def _local_deviation(image: Plane, side: int) -> npt.NDArray[np.float32]:
-    inside = (image > SOFT_TISSUE_HU[0]) & (image < SOFT_TISSUE_HU[1])
-    part = np.where(inside, image, np.float32(0))
+    """Return the standard deviations of the squares that lie in soft tissue wholly.
+
+    Tissue is told by its smoothed values, so that strong noise does not take itself out of what is measured.
+    """
+    smooth = uniform_filter(image, TELLING_SIDE)
+    inside = (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
     whole = uniform_filter(inside.astype(np.float32), side) > 0.9999
-    mean, square = uniform_filter(part, side), uniform_filter(part * part, side)
+    mean, square = uniform_filter(image, side), uniform_filter(image * image, side)
     return np.sqrt(np.maximum(square - mean * mean, 0)[whole]).astype(np.float32)

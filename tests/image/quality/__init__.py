@@ -1,0 +1,1 @@
+"""Image quality measures against images whose faults are known."""

@@ -68,8 +68,8 @@ def told_checks(issues: Iterable[QualityIssue]) -> tuple[QualityCheck, ...]:
     A reject of the samples ends ``check_volume``, so the checks after it count as not made.
     """
     found: dict[str, QualityIssue] = {}
-    for issue in issues:
-        found.setdefault(issue.code, issue)
+    for told in issues:
+        found.setdefault(told.code, told)
     checks, is_stopped = [], False
     for name, codes in _table()["told"].items():
         issue = next((found[code] for code in codes if code in found), None)

@@ -65,7 +65,7 @@ def soft_tissue_noise(planes: Sequence[Plane], spacing_mm: tuple[float, float]) 
         None where the slices hold too little soft tissue.
     """
     side = max(5, round(KERNEL_MM / max(min(spacing_mm), 1e-3)) | 1)
-    deviations = np.concatenate([_local_deviation(image, side) for image in planes] or [np.zeros(0)])
+    deviations = np.concatenate([_local_deviation(image, side) for image in planes] or [np.zeros(0, np.float32)])
     if deviations.size < LEAST_PLACES:
         return None
     top = float(np.percentile(deviations, 75))
@@ -86,4 +86,4 @@ def _local_deviation(image: Plane, side: int) -> npt.NDArray[np.float32]:
     inside = (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
     whole = uniform_filter(inside.astype(np.float32), side) > 0.9999
     mean, square = uniform_filter(image, side), uniform_filter(image * image, side)
-    return np.sqrt(np.maximum(square - mean * mean, 0)[whole]).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)[whole]), dtype=np.float32)

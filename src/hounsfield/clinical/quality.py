@@ -22,7 +22,7 @@ def inspect(study: Study, series: Series, volume: Volume, told: tuple[QualityIss
         told: what the reading said already.
     """
     issues = (*told, *check_volume(volume))
-    checks = told_checks(issues)
+    checks = told_checks(issues, volume)
     if not has_reject(issues):
         is_chest = "chest" in regions_of(series.body_part_examined)
         checks = (*checks, *judge_volume(volume, series.modality, is_chest=is_chest))

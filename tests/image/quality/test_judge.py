@@ -109,16 +109,24 @@ def test_every_row_of_the_table_has_words_and_judges(name):
 
 def test_what_reading_told_becomes_checks():
     issues = (QualityIssue("Q300", Severity.REJECT, {}), QualityIssue("Q100", Severity.NOTE, {}))
-    checks = told_checks(issues)
+    checks = told_checks(issues, sound())
     assert named(checks, "missing-slices").verdict is CheckVerdict.REJECT
     assert {check.verdict for check in checks if check.name != "missing-slices"} == {CheckVerdict.PASS}
 
 
 def test_checks_after_a_stop_were_not_made():
-    checks = told_checks((QualityIssue("Q312", Severity.REJECT, {}),))
+    checks = told_checks((QualityIssue("Q312", Severity.REJECT, {}),), sound())
     assert named(checks, "levels").issue.code == "Q312"
     assert named(checks, "finite").verdict is CheckVerdict.PASS
     assert named(checks, "clipping").reason == "unchecked-rejected"
+
+
+def test_what_does_not_apply_is_not_passed():
+    picture = told_checks((), stack([body()], Quantity.DISPLAY))
+    for name in ("missing-slices", "uneven-slices", "displaced-slices"):
+        assert named(picture, name).reason == "unchecked-stack"
+    assert named(picture, "rescale").reason == "unchecked-not-ct"
+    assert named(picture, "clipping").verdict is CheckVerdict.PASS
 
 
 def test_the_header_states_what_it_states(tmp_path):

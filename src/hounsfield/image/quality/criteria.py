@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.volume import SliceAxis, Volume
 
 _STOPPING = ("finite", "levels")
 
@@ -62,10 +64,11 @@ def criteria() -> Mapping[str, Criterion]:
     return {name: Criterion(name, **row) for name, row in _table()["checks"].items()}
 
 
-def told_checks(issues: Iterable[QualityIssue]) -> tuple[QualityCheck, ...]:
+def told_checks(issues: Iterable[QualityIssue], volume: Volume) -> tuple[QualityCheck, ...]:
     """Return the checks that reading and ``check_volume`` made, from the issues they told.
 
-    A reject of the samples ends ``check_volume``, so the checks after it count as not made.
+    A reject of the samples ends ``check_volume``, so the checks after it count as not made; neither are those made that
+    ask for a stack or for Hounsfield units where the volume is none or has none.
     """
     found: dict[str, QualityIssue] = {}
     for told in issues:
@@ -73,10 +76,16 @@ def told_checks(issues: Iterable[QualityIssue]) -> tuple[QualityCheck, ...]:
     checks, is_stopped = [], False
     for name, codes in _table()["told"].items():
         issue = next((found[code] for code in codes if code in found), None)
-        reason = "unchecked-rejected" if is_stopped and issue is None else ""
+        reason = "" if issue else "unchecked-rejected" if is_stopped else _not_asked(name, volume)
         checks.append(QualityCheck(name, issue.code if issue else codes[0], issue=issue, reason=reason))
         is_stopped |= name in _STOPPING and issue is not None
     return tuple(checks)
+
+
+def _not_asked(name: str, volume: Volume) -> str:
+    if name.endswith("-slices") and volume.slice_axis is not SliceAxis.SPACE:
+        return "unchecked-stack"
+    return "unchecked-not-ct" if name == "rescale" and volume.quantity is not Quantity.HOUNSFIELD else ""
 
 
 @cache

@@ -96,7 +96,7 @@ def test_foreign_exceptions_become_refusals_without_their_words() -> None:
 
 def test_every_code_of_the_room_has_words_and_no_word_lacks_a_code() -> None:
     used = set()
-    for path in SOURCES.rglob("*.py"):
+    for path in (*SOURCES.rglob("*.py"), *SOURCES.glob("data/*.json")):
         used |= set(re.findall(r'"([EQ]3\d\d)"', path.read_text(encoding="utf-8")))
     known = {code for code in catalogue() if re.fullmatch(r"[EQ]3\d\d", code)}
     assert used <= known

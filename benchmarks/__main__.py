@@ -45,7 +45,8 @@ def series(folder: Path) -> None:
     def by_simpleitk() -> float:
         reader = SimpleITK.ImageSeriesReader()
         reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-        return float(SimpleITK.GetArrayViewFromImage(reader.Execute()).mean())
+        image = reader.Execute()  # the view is good only as long as the image is held
+        return float(SimpleITK.GetArrayViewFromImage(image).mean())
 
     with open_source(folder) as archive:
         known = archive.studies[0].series[0]

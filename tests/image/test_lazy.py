@@ -7,6 +7,7 @@ import pydicom
 import pytest
 
 from hounsfield.core.geometry import VolumeGeometry
+from hounsfield.core.quantities import Quantity
 from hounsfield.errors import ImageError, Undecodable, UnsupportedModality
 from hounsfield.image import phantoms
 from hounsfield.image.assemble import assemble
@@ -115,6 +116,19 @@ def test_the_type_follows_from_the_headers_alone(paths: list[Path], bits: int, i
     assert lazy.dtype == expected
     assert lazy.read(1, 3).array.dtype == expected
     assert (lazy.read(1, 2).array == 7 + intercept).all()
+
+
+def test_scaled_samples_are_shown_as_the_whole_is(tmp_path: Path):
+    phantoms.write_pet(tmp_path / "pet")
+    paths = sorted((tmp_path / "pet").iterdir())
+    for number, path in enumerate(paths):
+        dataset = pydicom.dcmread(path)
+        dataset.WindowCenter, dataset.WindowWidth = 500 + number, 1000
+        dataset.save_as(path)
+    whole, lazy = assemble(series_of(paths)).volumes[0], lazy_of(paths)
+    assert whole.quantity is Quantity.SUV_BW
+    assert lazy.read().presentation == whole.presentation
+    assert np.array_equal(lazy.read().array, whole.array)
 
 
 def test_frames_of_one_object(tmp_path: Path):

@@ -4,16 +4,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
-from hounsfield.core.volume import Volume
+from hounsfield.core.volume import Presentation, Samples, Volume
 from hounsfield.errors import ImageError, UnsupportedModality
 from hounsfield.image.fill import fill_volume
 from hounsfield.image.frame import Frame
 from hounsfield.image.grid import build_grid
 from hounsfield.image.guard import refusing
 from hounsfield.image.limits import PixelLimits
-from hounsfield.image.quantity import read_meaning
+from hounsfield.image.quantity import Meaning, read_meaning
 from hounsfield.image.readers import read_file
 from hounsfield.image.series_frames import read_series_frames
 from hounsfield.image.stack import Stack, stack_frames
@@ -168,33 +170,45 @@ def _build_all(
 def _build(
     stack: Stack, started: float | None, uid: str, terms: tuple[PixelLimits, bool]
 ) -> tuple[Volume, list[QualityIssue]]:
-    head = stack.frames[0]
     geometry, issues = build_grid(stack, uid)
     meaning = read_meaning(stack, started, uid)
-    array = fill_volume(stack, meaning, *terms)
-    one_object = len({frame.uid for frame in stack.frames}) == 1
-    is_multi_frame = any(frame.layout.frames > 1 for frame in stack.frames)
+    presentation = presentation_of(stack, meaning)
+    volume = volume_of(stack, geometry, meaning.quantity, fill_volume(stack, meaning, *terms), presentation)
+    found = [*issues, *meaning.issues]
+    if presentation.padding is not None and not np.isnan(presentation.padding).any():
+        facts = {"low": presentation.padding[0], "high": presentation.padding[1]}
+        found.append(QualityIssue("Q317", Severity.NOTE, facts, uid))
+    return volume, found
+
+
+def presentation_of(stack: Stack, meaning: Meaning) -> Presentation:
+    """Return how a stack is shown: as its middle frame, without what does not hold for all samples as they are."""
     presentation = stack.frames[len(stack.frames) // 2].presentation
     if len({frame.presentation.padding for frame in stack.frames}) > 1 or meaning.factors:
         presentation = replace(presentation, padding=None)
     if meaning.factors and set(meaning.factors) != {1.0}:
         # The header's window is on the rescaled values; they were scaled once more.
         presentation = replace(presentation, window=None, lookup_table=None)
-    volume = Volume(
+    return presentation
+
+
+def volume_of(
+    stack: Stack, geometry: VolumeGeometry, quantity: Quantity, array: Samples, presentation: Presentation
+) -> Volume:
+    """Return the samples of a stack as a volume that names the source of every slice."""
+    frames = stack.frames
+    one_object = len({frame.uid for frame in frames}) == 1
+    is_multi_frame = any(frame.layout.frames > 1 for frame in frames)
+    return Volume(
         array=array,
         geometry=geometry,
-        quantity=meaning.quantity,
-        instances=(head.instance,) if one_object else tuple(frame.instance for frame in stack.frames),
-        frame_indices=tuple(frame.frame_index for frame in stack.frames) if is_multi_frame else (),
+        quantity=quantity,
+        instances=(frames[0].instance,) if one_object else tuple(frame.instance for frame in frames),
+        frame_indices=tuple(frame.frame_index for frame in frames) if is_multi_frame else (),
         slice_axis=stack.slice_axis,
         frame_times_seconds=stack.times_seconds,
         presentation=presentation,
     )
-    found = [*issues, *meaning.issues]
-    if presentation.padding is not None and not np.isnan(presentation.padding).any():
-        facts = {"low": presentation.padding[0], "high": presentation.padding[1]}
-        found.append(QualityIssue("Q317", Severity.NOTE, facts, uid))
-    return volume, found
 
 
 def _numbered(issue: QualityIssue, number: int) -> QualityIssue:

@@ -14,7 +14,7 @@ from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import ImageError, UnsupportedModality
-from hounsfield.image.assemble import describe
+from hounsfield.image.assemble import describe, presentation_of, volume_of
 from hounsfield.image.fill import fill_volume, whole_intercept
 from hounsfield.image.grid import build_grid
 from hounsfield.image.guard import refusing
@@ -104,20 +104,9 @@ class LazyVolume:
         return self._volume(array, self.geometry, self._stack)
 
     def _volume(self, array: npt.NDArray[Any], geometry: VolumeGeometry, part: Stack) -> Volume:
-        frames = part.frames
-        is_one = len({frame.uid for frame in self._stack.frames}) == 1
-        is_multi_frame = any(frame.layout.frames > 1 for frame in frames)
-        middle = self._stack.frames[len(self._stack.frames) // 2]
-        return Volume(
-            array=array,
-            geometry=geometry,
-            quantity=self.quantity,
-            instances=(frames[0].instance,) if is_one else tuple(frame.instance for frame in frames),
-            frame_indices=tuple(frame.frame_index for frame in frames) if is_multi_frame else (),
-            slice_axis=SliceAxis.SINGLE if len(frames) == 1 else part.slice_axis,
-            frame_times_seconds=part.times_seconds,
-            presentation=replace(middle.presentation, padding=None) if self._meaning.factors else middle.presentation,
-        )
+        axis = SliceAxis.SINGLE if len(part.frames) == 1 else part.slice_axis
+        shown = presentation_of(self._stack, self._meaning)
+        return volume_of(replace(part, slice_axis=axis), geometry, self.quantity, array, shown)
 
 
 def open_lazily(

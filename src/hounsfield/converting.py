@@ -1,6 +1,6 @@
 """Converting: every volume of a source into NIfTI, NRRD or a new DICOM series, with its grid and values kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +13,8 @@ from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
 from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError
-from hounsfield.image.assemble import assemble
-from hounsfield.image.limits import PixelLimits
 from hounsfield.image.write import SUFFIXES, require_target, write_volume
-
-Progress = Callable[[int, int], None]
+from hounsfield.opening import Progress, assemblies
 
 
 @dataclass(frozen=True)
@@ -100,26 +97,14 @@ def _volumes(
     failed: list[tuple[Series, QualityIssue]],
     progress: Progress | None,
 ) -> Iterator[tuple[Series, Volume, tuple[QualityIssue, ...]]]:
-    """Assemble one series after the other; what cannot be read is added to ``failed``."""
-    wanted = [
-        series
-        for study in archive.studies
-        for series in study.series
-        if any(instance.number_of_frames for instance in series.instances)
-    ]
-    for done, series in enumerate(wanted):
-        if progress:
-            progress(done, len(wanted))
-        try:
-            assembly = assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes))
-        except ImageError as error:
-            failed.append((series, issue_of(error)))
+    """Yield the volumes of each series; what cannot be read is added to ``failed``."""
+    for series, found in assemblies(archive, limits, progress=progress):
+        if isinstance(found, ImageError):
+            failed.append((series, issue_of(found)))
             continue
-        failed += [(series, issue) for issue in assembly.issues if _is_failure(issue)]
-        for index, volume in enumerate(assembly.volumes):
-            yield series, volume, assembly.issues_of(index)
-    if progress:
-        progress(len(wanted), len(wanted))
+        failed += [(series, issue) for issue in found.issues if _is_failure(issue)]
+        for index, volume in enumerate(found.volumes):
+            yield series, volume, found.issues_of(index)
 
 
 def _is_failure(issue: QualityIssue) -> bool:

@@ -33,8 +33,8 @@ LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 
 MAX_SEQUENCE_DEPTH = 32
-MAX_ELEMENTS = 1 << 17
-"""No header within the bound below holds more: an element takes eight bytes."""
+FEWEST = 8
+"""Fewer files than these are better parsed one by one: loading the compiler would take longer."""
 
 _STEPS = (8 << 10, 64 << 10, 1 << 20)
 """How much of a file is read: first, then for the files whose header is longer."""

@@ -1,17 +1,20 @@
 """Opening: a source of scans in, its volumes with their issues out, and nothing asked of a model."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hounsfield.archive.entries import RefusedFile
 from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
-from hounsfield.archive.local import open_source
+from hounsfield.archive.local import LocalArchive, open_source
 from hounsfield.core.quality import QualityIssue, issue_of
 from hounsfield.core.study import Series
 from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError
-from hounsfield.image.assemble import assemble
+from hounsfield.image.assemble import Assembly, assemble
 from hounsfield.image.limits import PixelLimits
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,32 @@ def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DE
     origins: list[Series] = []
     with open_source(Path(source), limits, digests=False) as archive:
         issues = list(archive.issues)
-        for study in archive.studies:
-            for series in study.series:
-                if not any(instance.number_of_frames for instance in series.instances):
-                    continue
-                try:
-                    assembly = assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes), as_float)
-                except ImageError as error:
-                    issues.append(issue_of(error))
-                    continue
-                volumes += assembly.volumes
-                origins += [series] * len(assembly.volumes)
-                issues += assembly.issues
+        for series, found in assemblies(archive, limits, as_float):
+            if isinstance(found, ImageError):
+                issues.append(issue_of(found))
+                continue
+            volumes += found.volumes
+            origins += [series] * len(found.volumes)
+            issues += found.issues
         return Opened(tuple(volumes), tuple(origins), tuple(issues), archive.refused)
+
+
+def assemblies(
+    archive: LocalArchive, limits: Limits, as_float: bool = False, progress: Progress | None = None
+) -> Iterator[tuple[Series, Assembly | ImageError]]:
+    """Assemble the image series of an open source, one after the other; what cannot be read yields its reason."""
+    wanted = [
+        series
+        for study in archive.studies
+        for series in study.series
+        if any(instance.number_of_frames for instance in series.instances)
+    ]
+    for done, series in enumerate(wanted):
+        if progress:
+            progress(done, len(wanted))
+        try:
+            yield series, assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes), as_float)
+        except ImageError as error:
+            yield series, error
+    if progress:
+        progress(len(wanted), len(wanted))

@@ -116,7 +116,7 @@ def check(
         ArchiveError: nothing in the source can be used.
         ReportError: the page cannot be written.
     """
-    with open_source(source, options.limits) as archive:
+    with open_source(source, options.limits, digests=False) as archive:
         has_picture = output is not None
         volumes = tuple(checked_volume(item, has_picture=has_picture) for item in look(archive, options, progress))
         checked = Checked(volumes, archive.refused)

@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
-from hounsfield.archive.local import open_source
+from hounsfield.archive.local import LocalArchive, open_source
 from hounsfield.core.trace import Trace
 from hounsfield.core.volume import Volume
-from hounsfield.errors import SettingsError
-from hounsfield.image.assemble import assemble
+from hounsfield.errors import ImageError, SettingsError
 from hounsfield.image.display import display_window, to_display
-from hounsfield.image.limits import PixelLimits
 from hounsfield.image.write import require_target, write_volume
 from hounsfield.messages import Language
 from hounsfield.metrics.fidelity import (
@@ -24,6 +22,7 @@ from hounsfield.metrics.fidelity import (
     psnr_score,
     ssim_score,
 )
+from hounsfield.opening import assemblies
 from hounsfield.prepare.sequence import apply_steps, replay_trace
 from hounsfield.prepare.step import Step
 from hounsfield.report.comparison import Comparison, Figure, write_comparison
@@ -93,10 +92,10 @@ def prepare_volume(
     require_target(target)
     reference = None
     if options.reference is not None:
-        with open_source(options.reference, options.limits) as archive:
-            reference = _only(_volumes(archive.studies, options.limits), None)
-    with open_source(Path(source), options.limits) as archive:
-        before = _only(_volumes(archive.studies, options.limits), options.volume_number)
+        with open_source(options.reference, options.limits, digests=False) as archive:
+            reference = _only(_volumes(archive, options.limits), None)
+    with open_source(Path(source), options.limits, digests=False) as archive:
+        before = _only(_volumes(archive, options.limits), options.volume_number)
         after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
         files = write_volume(after, target, _describe(after, trace))
     beside = target.with_name(target.name + ".trace.json")
@@ -163,13 +162,18 @@ def _shown(volume: Volume, index: int, like: Volume | None) -> Shown:
     return np.asarray(np.clip(to_display(part).array.reshape(volume.geometry.shape[1:]), 0, 1))
 
 
-def _volumes(studies: Sequence[object], limits: Limits) -> list[Volume]:
-    found: list[Volume] = []
-    for study in studies:
-        for series in getattr(study, "series", ()):
-            if any(instance.number_of_frames for instance in series.instances):
-                found += assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes)).volumes
-    return found
+def _volumes(archive: LocalArchive, limits: Limits) -> list[Volume]:
+    """Return the volumes of an open source.
+
+    Raises:
+        ImageError: a series cannot be read.
+    """
+    volumes: list[Volume] = []
+    for _, found in assemblies(archive, limits):
+        if isinstance(found, ImageError):
+            raise found
+        volumes += found.volumes
+    return volumes
 
 
 def _only(volumes: Sequence[Volume], number: int | None) -> Volume:

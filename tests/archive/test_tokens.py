@@ -8,9 +8,9 @@ from hounsfield.archive.tokens import (
     IMPLICIT_LITTLE,
     KNOWN_VRS,
     read_token,
-    sequence_tags,
     tag_text,
 )
+from hounsfield.header_walk import sequence_tags
 from tests.archive.samples import element, implicit, item
 
 

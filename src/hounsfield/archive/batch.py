@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hounsfield.archive.encoding import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, FileStart
+from hounsfield.archive.encoding import IMPLICIT_VR_LITTLE_ENDIAN, FileStart
 from hounsfield.archive.entries import Entry
 from hounsfield.archive.header import WANTED, Header, build_header
 from hounsfield.archive.kinds import FileKind
@@ -21,9 +21,6 @@ from hounsfield.archive.window import FileWindow
 from hounsfield.core.study import DICOM_MEDIA_TYPE
 from hounsfield.errors import HounsfieldError
 from hounsfield.header_walk import HeaderStatus, Walked, walk_headers
-
-FEWEST = 8
-"""Sources with fewer files are read one by one: loading the compiler would take longer."""
 
 AT_A_TIME = 1024
 """Files whose headers are held at once: 8 MiB."""
@@ -85,7 +82,7 @@ class _Batch:
         if not is_plain or size > self._limits.max_file_bytes:
             return None
         pixels = self._pixels(row, entry, size)
-        sop_instance_uid, number = _own_values(self._own[0][row], self._own[1][row])
+        sop_instance_uid = _plain_uid(self._own[0][row])
         if pixels is None or not sop_instance_uid:
             return None
         key = (walked.syntax[row], pixels.fragments, pixels.length, *(self._others[c][row] for c in self._differing))
@@ -94,7 +91,7 @@ class _Batch:
         model = self._headers[key]
         if model is None or not (model.study_instance_uid and model.series_instance_uid):
             return None
-        header = model.moved_to(sop_instance_uid, number)
+        header = model.moved_to(sop_instance_uid, self._own[1][row])
         return Record(entry, _DICOM, entry.sha256, header)
 
     def _header(self, row: int, pixels: PixelElement) -> Header | None:
@@ -109,7 +106,7 @@ class _Batch:
         syntax = walked.transfer_syntax_uid(row)
         encoding = IMPLICIT_LITTLE if syntax == IMPLICIT_VR_LITTLE_ENDIAN else EXPLICIT_LITTLE
         scan = Scan(encoding, values, nested, (), pixels, 0, 0)
-        start = FileStart(FileWindow(-1, 0), 0, encoding, {0: b""}, syntax or EXPLICIT_VR_LITTLE_ENDIAN)
+        start = FileStart(FileWindow(-1, 0), 0, encoding, {}, syntax)
         header = build_header(start, scan)
         try:
             require_pixels(header, self._limits)
@@ -126,10 +123,10 @@ class _Batch:
         return _fragments(entry, tag, offset, size)
 
 
-def _own_values(uid: bytes, number: bytes) -> tuple[str, bytes]:
-    """Return the SOP Instance UID where it needs no thought, and the raw Instance Number."""
-    text = uid.strip(b"\0 ")
-    return (text.decode("ascii") if text.isascii() else ""), number
+def _plain_uid(raw: bytes) -> str:
+    """Return a UID where it needs no thought, else nothing."""
+    text = raw.strip(b"\0 ")
+    return text.decode("ascii") if text.isascii() else ""
 
 
 def _fragments(entry: Entry, tag: int, offset: int, size: int) -> PixelElement | None:

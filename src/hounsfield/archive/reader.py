@@ -7,7 +7,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import NoReturn
 
-from hounsfield.archive.batch import FEWEST, read_batch
+from hounsfield.archive.batch import read_batch
 from hounsfield.archive.directory import Directory, read_directory, resolve
 from hounsfield.archive.entries import Entry, RefusedFile, list_folder, safe_name, unreadable
 from hounsfield.archive.gather import Gathered, Gatherer
@@ -18,6 +18,7 @@ from hounsfield.archive.record import Record, not_an_image, read_record
 from hounsfield.archive.unpack import Unpacker, Workspace
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import Conflict, HounsfieldError, Refused
+from hounsfield.header_walk import FEWEST
 
 _NOT_SCANS = frozenset({"E104", "E105", "E106", "E107", "E108"})
 """Refusals of files that were never scans; others mean that a scan is missing."""

@@ -1,8 +1,9 @@
 """One data element header at a time: tag, value representation and length (PS3.5 section 7)."""
 
 import struct
-from functools import cache
 from typing import NamedTuple
+
+from hounsfield.header_walk import LONG_VRS, SHORT_VRS
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 ITEM = 0xFFFEE000
@@ -11,8 +12,6 @@ SEQUENCE_DELIMITER = 0xFFFEE0DD
 PIXEL_DATA = 0x7FE00010
 PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 
-LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 KNOWN_VRS = LONG_VRS | SHORT_VRS
 BYTE_VRS = frozenset(b"OB OW OF OD OL OV UN".split())
 
@@ -77,14 +76,6 @@ def read_token(raw: bytes, encoding: Encoding) -> Token | None:
     if vr in SHORT_VRS or (vr.isalpha() and vr.isupper()):
         return Token(tag, vr, encoding.short.unpack_from(raw, 6)[0], 8)
     return Token(tag, b"", encoding.long.unpack_from(raw, 4)[0], 8)
-
-
-@cache
-def sequence_tags() -> frozenset[int]:
-    """Return the tags whose VR is SQ in the data dictionary (PS3.6), for encodings that do not give it."""
-    from pydicom._dicom_dict import DicomDictionary
-
-    return frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 
 
 def tag_text(tag: int) -> str:

@@ -23,11 +23,11 @@ from hounsfield.archive.tokens import (
     Encoding,
     Token,
     read_token,
-    sequence_tags,
     tag_text,
 )
 from hounsfield.archive.window import Window
 from hounsfield.errors import Refused
+from hounsfield.header_walk import sequence_tags
 
 MAX_VALUE_BYTES = 64 * 1024
 """Longest value that is read for a fact; longer ones are cut."""

@@ -11,7 +11,6 @@ from hounsfield.cli.talk import Talk
 
 if TYPE_CHECKING:
     from hounsfield.converting import Conversion, Converted
-    from hounsfield.core.quality import QualityIssue
     from hounsfield.messages import Language
 
 
@@ -43,26 +42,23 @@ def convert(
 
 
 def _data(conversion: "Conversion", language: "Language") -> dict[str, Any]:
+    from hounsfield.report.json import issue_entry, refused_entry
+
     return {
-        "volumes": [_volume(volume, language) for volume in conversion.volumes],
+        "volumes": [
+            {**_volume(volume), "issues": [issue_entry(issue, language) for issue in volume.issues]}
+            for volume in conversion.volumes
+        ],
         "failed": [
-            {"series_instance_uid": series.series_instance_uid, **_issue(issue, language)}
+            {"series_instance_uid": series.series_instance_uid, **issue_entry(issue, language)}
             for series, issue in conversion.failed
         ],
-        "refused": [
-            {
-                "name": item.name,
-                "code": item.error.code,
-                "text": item.error.text(language),
-                "next": item.error.next_step(language),
-            }
-            for item in conversion.refused
-        ],
-        "issues": [_issue(issue, language) for issue in conversion.issues],
+        "refused": [refused_entry(item, language) for item in conversion.refused],
+        "issues": [issue_entry(issue, language) for issue in conversion.issues],
     }
 
 
-def _volume(volume: "Converted", language: "Language") -> dict[str, Any]:
+def _volume(volume: "Converted") -> dict[str, Any]:
     return {
         "series_instance_uid": volume.series.series_instance_uid,
         "modality": volume.series.modality,
@@ -71,16 +67,6 @@ def _volume(volume: "Converted", language: "Language") -> dict[str, Any]:
         "index_to_patient": volume.geometry.index_to_patient.tolist(),
         "quantity": volume.quantity.name.lower(),
         "files": [str(path) for path in volume.files],
-        "issues": [_issue(issue, language) for issue in volume.issues],
-    }
-
-
-def _issue(issue: "QualityIssue", language: "Language") -> dict[str, Any]:
-    return {
-        "code": issue.code,
-        "severity": issue.severity.value,
-        "text": issue.text(language),
-        "next": issue.next_step(language),
     }
 
 

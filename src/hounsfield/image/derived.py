@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from hounsfield.core.geometry import Calibration
 from hounsfield.core.identifiers import derived_uid, new_uid
 from hounsfield.core.quantities import Quantity
+from hounsfield.core.subject import unpaired
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.image import derived_header as header
 from hounsfield.image.derived_header import CT, MR, PET, Source
@@ -290,7 +291,7 @@ def _set_class(dataset: Dataset, making: _Making, index: int) -> None:
         # The codes of the position, which PET demands, stand in the place of its name (PS3.3 C.7.3.1).
         dataset.pop("PatientPosition", None)
     # Of type 2C for what may be paired (PS3.3 C.7.3.1): empty says that the side is not known.
-    if dataset.get("BodyPartExamined") not in header.unpaired_parts() and "Laterality" not in dataset:
+    if dataset.get("BodyPartExamined") not in unpaired("body_parts") and "Laterality" not in dataset:
         dataset.Laterality = None
     if making.sop_class_uid == header.CAPTURE and "PatientOrientation" not in dataset:
         dataset.PatientOrientation = None

@@ -1,10 +1,7 @@
 """Headers of derived images: what is as true of the copy as of its source is taken, all else is left behind."""
 
-import json
 import warnings
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import validate_value
 
 from hounsfield.core.study import DICOM_MEDIA_TYPE, InstanceRef
+from hounsfield.core.subject import OPTIONAL_SUBJECT, REQUIRED_SUBJECT
 from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError
 from hounsfield.image.attributes import FrameAttributes
@@ -29,27 +27,6 @@ TARGETS = {
 }
 """Class of the single-frame object for each source class, enhanced and legacy converted ones included."""
 
-# Patient, General Study, Patient Study and Clinical Trial attributes (PS3.3 C.7.1, C.7.2) of type 2 and 3.
-_SUBJECT = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
-_SUBJECT_OPTIONAL = (
-    "IssuerOfPatientID",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "StudyDescription",
-    "PatientAge",
-    "PatientSize",
-    "PatientWeight",
-)
 _COMMON = (
     "BodyPartExamined",
     "PatientPosition",
@@ -117,13 +94,6 @@ _EMPTY_OF_CLASS: dict[str, tuple[str, ...]] = {
 """Elements of type 2 of each class, empty where the source has none."""
 
 
-@cache
-def unpaired_parts() -> frozenset[str]:
-    """Return the values of Body Part Examined that have no side (PS3.16 annex L), for which Laterality is left out."""
-    text = files("hounsfield.report").joinpath("data/unpaired.json").read_text(encoding="utf-8")
-    return frozenset(json.loads(text)["body_parts"])
-
-
 @dataclass(frozen=True)
 class Source:
     """The header of one source object, read again, and where its image lies."""
@@ -173,11 +143,11 @@ def target_class(volume: Volume, sources: tuple[Source, ...]) -> str:
 def copy_header(target: Dataset, source: Dataset | None, sop_class_uid: str) -> None:
     """Take patient, study and, for an image of the source's own class, what is known of its acquisition."""
     origin = source or Dataset()
-    for keyword in _SUBJECT:
+    for keyword in REQUIRED_SUBJECT:
         setattr(target, keyword, _valid(origin, keyword))
     if target.PatientSex not in ("M", "F", "O", None):
         target.PatientSex = None
-    optional = (*_SUBJECT_OPTIONAL, *_COMMON, *_OF_CLASS.get(sop_class_uid, ()))
+    optional = (*OPTIONAL_SUBJECT, *_COMMON, *_OF_CLASS.get(sop_class_uid, ()))
     for keyword in optional:
         value = _valid(origin, keyword)
         if value is not None:

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import HounsfieldError, UnsupportedModality
-from hounsfield.header_walk import HeaderStatus, walk_headers
+from hounsfield.header_walk import FEWEST, HeaderStatus, walk_headers
 from hounsfield.image.attributes import FrameAttributes
 from hounsfield.image.frame import Frame, PixelSpan, describe_frames, read_frames
 from hounsfield.image.limits import PixelLimits
@@ -26,9 +26,6 @@ from hounsfield.image.reading import read_header
 from hounsfield.image.times import moment_of
 from hounsfield.image.transform import read_transform
 from hounsfield.image.voi import read_presentation
-
-FEWEST = 8
-"""Series with fewer instances are parsed: loading the compiler would take longer."""
 
 PIXEL_DATA = 0x7FE00010
 

@@ -11,8 +11,8 @@ from pydantic.dataclasses import dataclass
 from hounsfield.compiled import core_count, in_threads, spans
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Presentation, Samples, Volume
-from hounsfield.errors import NotInvertible, PrepareError
-from hounsfield.prepare.scale import per_slice
+from hounsfield.errors import NotInvertible
+from hounsfield.prepare.scale import per_slice, slice_ranges
 from hounsfield.prepare.step import STRICT, Parameters
 
 LEVELS = 4096
@@ -60,15 +60,11 @@ class Clahe:
         Raises:
             PrepareError: ``E405``, a slice has no finite sample.
         """
-        lows, highs = [], []
-        for index in range(volume.geometry.shape[0]):
-            samples = volume.array[..., index, :, :]
-            if samples.dtype.kind == "f":
-                samples = samples[np.isfinite(samples)]
-            if not samples.size:
-                raise PrepareError("E405", step=self.name, slice_index=index)
-            lows.append(float(samples.min() if self.minimum is None else self.minimum))
-            highs.append(float(samples.max() if self.maximum is None else self.maximum))
+        lows, highs = slice_ranges(volume, self.name)
+        if self.minimum is not None:
+            lows = [float(self.minimum)] * len(lows)
+        if self.maximum is not None:
+            highs = [float(self.maximum)] * len(highs)
         return {"low": lows, "high": highs}
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:

@@ -11,8 +11,8 @@ from scipy.ndimage import correlate1d
 
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Presentation, Volume
-from hounsfield.errors import NotInvertible, PrepareError
-from hounsfield.prepare.scale import per_slice
+from hounsfield.errors import NotInvertible
+from hounsfield.prepare.scale import per_slice, slice_ranges
 from hounsfield.prepare.step import STRICT, Parameters
 
 Floats = npt.NDArray[np.float64]
@@ -55,14 +55,7 @@ class MultiscaleXray:
         Raises:
             PrepareError: ``E405``, a slice has no finite sample.
         """
-        lows, highs = [], []
-        for index in range(volume.geometry.shape[0]):
-            samples = volume.array[..., index, :, :]
-            samples = samples[np.isfinite(samples)]
-            if not samples.size:
-                raise PrepareError("E405", step=self.name, slice_index=index)
-            lows.append(float(samples.min()))
-            highs.append(float(samples.max()))
+        lows, highs = slice_ranges(volume, self.name)
         return {"low": lows, "high": highs}
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:

@@ -200,6 +200,24 @@ def _mapped(
     return _with_samples(volume, out, quantity)
 
 
+def slice_ranges(volume: Volume, step: str) -> tuple[list[float], list[float]]:
+    """Return the lowest and the highest finite sample of each slice.
+
+    Raises:
+        PrepareError: ``E405``, a slice has no finite sample.
+    """
+    lows, highs = [], []
+    for index in range(volume.geometry.shape[0]):
+        samples = volume.array[..., index, :, :]
+        if samples.dtype.kind == "f":
+            samples = samples[np.isfinite(samples)]
+        if not samples.size:
+            raise PrepareError("E405", step=step, slice_index=index)
+        lows.append(float(samples.min()))
+        highs.append(float(samples.max()))
+    return lows, highs
+
+
 def per_slice(values: Sequence[float], volume: Volume, step: str) -> npt.NDArray[np.float64]:
     """Return the recorded values, one a slice."""
     if len(values) != volume.geometry.shape[0]:

@@ -12,8 +12,8 @@ from pydicom.sr.codedict import codes
 from hounsfield.core.codes import PRIVATE_SCHEME, CodedConcept
 from hounsfield.core.identifiers import derived_uid
 from hounsfield.core.report import Report
+from hounsfield.core.subject import OPTIONAL_SUBJECT, REQUIRED_SUBJECT
 from hounsfield.errors import Unencodable
-from hounsfield.report.header import OPTIONAL_SUBJECT, REQUIRED_SUBJECT
 
 MANUFACTURER = "Hounsfield (research software)"
 DEVICE = "Hounsfield"

@@ -15,30 +15,9 @@ from pydicom.valuerep import validate_value
 from hounsfield.core.identifiers import is_valid_uid
 from hounsfield.core.report import Report
 from hounsfield.core.study import InstanceRef, Series
+from hounsfield.core.subject import OPTIONAL_SUBJECT, REQUIRED_SUBJECT
 from hounsfield.errors import Unencodable
 
-# Patient, General Study and Patient Study attributes (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2) that identify or describe the
-# subject of the new object; those of type 2 are always there, maybe empty.
-REQUIRED_SUBJECT = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-)
-OPTIONAL_SUBJECT = (
-    "IssuerOfPatientID",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "StudyDescription",
-    "PatientAge",
-    "PatientSize",
-    "PatientWeight",
-)
 EQUIPMENT = ("Manufacturer", "InstitutionName", "StationName", "ManufacturerModelName", "DeviceSerialNumber")
 IMAGE = (
     "Modality",

@@ -1,8 +1,5 @@
 """DICOM Secondary Capture: the key image with the outline burnt in, which every viewer shows."""
 
-import json
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import highdicom as hd
@@ -13,6 +10,7 @@ from pydicom.sr.codedict import codes
 
 from hounsfield.core.identifiers import new_uid
 from hounsfield.core.report import KeyImage, Report
+from hounsfield.core.subject import unpaired
 from hounsfield.errors import Unencodable
 from hounsfield.report.document import (
     DEVICE,
@@ -118,22 +116,16 @@ def _describe_image(dataset: Dataset, source: Dataset, report: Report) -> None:
     is_unpaired = False
     if "BodyPartExamined" in source:
         dataset.BodyPartExamined = source.BodyPartExamined
-        is_unpaired = source.BodyPartExamined in _unpaired("body_parts")
+        is_unpaired = source.BodyPartExamined in unpaired("body_parts")
     elif len(sites) == 1:
         dataset.AnatomicRegionSequence = [code_of(site) for site in sites.values()]
-        is_unpaired = not _unpaired("anatomic_regions").isdisjoint(sites)
+        is_unpaired = not unpaired("anatomic_regions").isdisjoint(sites)
     if not is_unpaired:
         # Type 2C for what may be paired (PS3.3 C.7.3.1): there, and empty where the source states no side.
         stated = (source.get(name) for name in ("ImageLaterality", "Laterality"))
         dataset.Laterality = next((side for side in stated if side in _SIDES), None)
     if source.get("BurnedInAnnotation") in ("YES", "NO"):
         dataset.BurnedInAnnotation = source.BurnedInAnnotation
-
-
-@cache
-def _unpaired(name: str) -> frozenset[str]:
-    text = files("hounsfield.report").joinpath("data/unpaired.json").read_text(encoding="utf-8")
-    return frozenset(json.loads(text)[name])
 
 
 def _orientation(source: Dataset) -> list[str] | None:

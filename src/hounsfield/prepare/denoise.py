@@ -1,21 +1,19 @@
 """Noise taken out for the eye: Gaussian, median and non-local means."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy import ndimage
 
 from hounsfield.core.volume import Samples, SliceAxis, Volume
-from hounsfield.errors import NotInvertible, PrepareError
+from hounsfield.errors import NotInvertible
+from hounsfield.prepare.channels import each_channel, finite
 from hounsfield.prepare.nlm import Likeness, non_local_means
 from hounsfield.prepare.step import STRICT, Parameters
 
-Floats = npt.NDArray[np.float32]
 _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _NORMAL = 1.4826
 """Standard deviation of a normal distribution with a median absolute value of 1."""
@@ -27,9 +25,13 @@ def noise_sigma(volume: Volume) -> float:
     The difference of two Laplacians takes out constants and slopes (Immerkaer 1996, doi:10.1006/cviu.1996.0060); its
     median absolute value over every slice, instead of the mean, keeps edges from counting.
     """
-    planes = volume.array.reshape(-1, *volume.array.shape[-2:])
+    return planes_sigma(volume.array.reshape(-1, *volume.array.shape[-2:]))
+
+
+def planes_sigma(planes: Samples) -> float:
+    """Return the same of (slice, row, column) samples that need not be whole slices."""
     chosen = planes[:: max(1, len(planes) // 16)]
-    found = [ndimage.convolve(_filled(plane), _LAPLACIANS, mode="mirror")[1:-1, 1:-1] for plane in chosen]
+    found = [ndimage.convolve(finite(plane), _LAPLACIANS, mode="mirror")[1:-1, 1:-1] for plane in chosen]
     values = np.abs(np.concatenate([plane.reshape(-1) for plane in found]))
     return float(_NORMAL * np.median(values) / 6.0) if values.size else 0.0
 
@@ -59,7 +61,7 @@ class Gaussian:
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Blur; float32."""
         sigma = parameters["sigma"]
-        return _each_channel(volume, lambda array: ndimage.gaussian_filter(array, sigma, mode="mirror"))
+        return each_channel(volume, lambda array: ndimage.gaussian_filter(array, sigma, mode="mirror"))
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Refuse: what was blurred is lost."""
@@ -87,7 +89,7 @@ class Median:
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Filter slice by slice; float32."""
         size = (1, parameters["size"], parameters["size"])
-        return _each_channel(volume, lambda array: ndimage.median_filter(array, size, mode="mirror"))
+        return each_channel(volume, lambda array: ndimage.median_filter(array, size, mode="mirror"))
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Refuse: what was left out is lost."""
@@ -132,7 +134,7 @@ class NonLocalMeans:
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Average what is alike; float32. Without noise nothing is done."""
         if not parameters["h"] > 0:
-            return _each_channel(volume, lambda array: array)
+            return each_channel(volume, lambda array: array)
         patch, search = parameters["patch"] // 2, parameters["search"] // 2
         depths = (0, 0) if parameters["is_planar"] else (min(patch, 1), min(search, 3))
         alike = Likeness((depths[0], patch), (depths[1], search), parameters["h"], parameters["sigma"])
@@ -142,30 +144,8 @@ class NonLocalMeans:
             non_local_means(array, alike, out)
             return out
 
-        return _each_channel(volume, averaged)
+        return each_channel(volume, averaged)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:
         """Refuse: what was averaged is lost."""
         raise NotInvertible("E403", step=self.name)
-
-
-def _each_channel(volume: Volume, work: Callable[[Samples], Samples]) -> Volume:
-    """Do some work on (slice, row, column) samples as float32, channel by channel; what is not finite stays so."""
-    channels = volume.array if volume.is_colour else volume.array[None]
-    if not np.isfinite(channels).any():
-        raise PrepareError("E405", step="denoise", slice_index=0)
-    made = []
-    for channel in channels:
-        values = np.asarray(work(_filled(channel)), dtype=np.float32)
-        is_finite = np.isfinite(channel)
-        made.append(values if is_finite.all() else np.where(is_finite, values, channel.astype(np.float32)))
-    return volume.with_array(np.stack(made) if volume.is_colour else made[0])
-
-
-def _filled(array: Samples) -> Floats:
-    """Return float32 samples; those that are not finite take the lowest value that is."""
-    values = array.astype(np.float32)
-    is_finite = np.isfinite(values)
-    if is_finite.all():
-        return values
-    return np.where(is_finite, values, values[is_finite].min() if is_finite.any() else np.float32(0))

@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from hounsfield.errors import PrepareError
+from hounsfield.prepare.grid import grid_record
 from hounsfield.prepare.registry import BUILT_IN
 from tests.conformance.step import check_step
 from tests.prepare.volumes import smooth, volume_of
 
 SETTINGS = {
+    "crop": {"rows": [3, 20], "above": 0.2, "margin_mm": 1.0},
+    "orient": {"to": "RAS"},
+    "pad": {"rows": 70, "margin_mm": 2.0},
+    "resample-to": {"grid": grid_record(volume_of(np.zeros((4, 20, 30))).geometry), "method": "cubic"},
     "missing-slices": {"slices": [0]},
     "flip": {"axis": "columns", "probability": 0.5},
     "gamma": {"gamma": 0.7},

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.volume import Samples, Volume
+from hounsfield.prepare.block import cut_samples
 from hounsfield.prepare.grid import expect_plane, grid_record, snapped
 
 
@@ -53,12 +52,5 @@ def paste(volume: Volume, parameters: Mapping[str, Any], step: str) -> Volume:
 
 
 def _cut(array: Samples, box: Box, value: float) -> Samples:
-    rows, columns = array.shape[-2:]
-    top, left = max(box.row, 0), max(box.column, 0)
-    bottom, right = min(box.row + box.rows, rows), min(box.column + box.columns, columns)
-    inside = array[..., top:bottom, left:right]
-    if inside.shape[-2:] == (box.rows, box.columns):
-        return np.ascontiguousarray(inside)
-    out = np.full((*array.shape[:-2], box.rows, box.columns), value, dtype=array.dtype)
-    out[..., top - box.row : bottom - box.row, left - box.column : right - box.column] = inside
-    return out
+    start, shape = (0, box.row, box.column), (array.shape[-3], box.rows, box.columns)
+    return cut_samples(array, start, shape, value)

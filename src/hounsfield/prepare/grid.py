@@ -65,26 +65,30 @@ def expect_plane(volume: Volume, rows: int, columns: int, step: str) -> None:
         raise PrepareError("E404", step=step, found=volume.geometry.shape[1:], expected=(rows, columns))
 
 
+def turned(geometry: VolumeGeometry, order: Sequence[int], is_reversed: Sequence[bool]) -> VolumeGeometry:
+    """Return the grid whose axis ``n`` is the old axis ``order[n]``, counted from its other end where reversed."""
+    first = [0, 0, 0]
+    for new, old in enumerate(order):
+        first[old] = geometry.shape[old] - 1 if is_reversed[new] else 0
+    direction = np.asarray(geometry.direction)[:, list(order)] * np.where(is_reversed, -1.0, 1.0)
+    slices, rows, columns = (geometry.shape[axis] for axis in order)
+    return replace(
+        geometry,
+        shape=(slices, rows, columns),
+        spacing_mm=_triple([geometry.spacing_mm[axis] for axis in order]),
+        origin_mm=_triple(geometry.to_patient([first])[0]),
+        direction=_rows(direction),
+    )
+
+
 def flipped(geometry: VolumeGeometry, axis: int) -> VolumeGeometry:
     """Return the grid whose index along an axis (1 rows, 2 columns) counts from the other end."""
-    last = [0, 0, 0]
-    last[axis] = geometry.shape[axis] - 1
-    direction = np.asarray(geometry.direction).copy()
-    direction[:, axis] = -direction[:, axis]
-    return replace(geometry, origin_mm=_triple(geometry.to_patient([last])[0]), direction=_rows(direction))
+    return turned(geometry, (0, 1, 2), [index == axis for index in range(3)])
 
 
 def transposed(geometry: VolumeGeometry) -> VolumeGeometry:
     """Return the grid with rows and columns exchanged."""
-    slices, rows, columns = geometry.shape
-    slice_mm, row_mm, column_mm = geometry.spacing_mm
-    direction = np.asarray(geometry.direction)[:, [0, 2, 1]]
-    return replace(
-        geometry,
-        shape=(slices, columns, rows),
-        spacing_mm=(slice_mm, column_mm, row_mm),
-        direction=_rows(direction),
-    )
+    return turned(geometry, (0, 2, 1), (False, False, False))
 
 
 def one_slice(volume: Volume, slice_index: int) -> Volume:

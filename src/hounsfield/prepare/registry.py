@@ -7,6 +7,7 @@ from typing import Any
 
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.clahe import Clahe
+from hounsfield.prepare.crop import Crop
 from hounsfield.prepare.deblur import RichardsonLucy
 from hounsfield.prepare.denoise import Gaussian, Median, NonLocalMeans
 from hounsfield.prepare.edges import LaplacianOfGaussian, Sobel
@@ -14,8 +15,11 @@ from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
 from hounsfield.prepare.grey import Grey
 from hounsfield.prepare.multiscale import MultiscaleXray
+from hounsfield.prepare.orient import Orient
+from hounsfield.prepare.pad import Pad
 from hounsfield.prepare.repair import DeadLines, Inpaint, MissingSlices
 from hounsfield.prepare.resample import Resample
+from hounsfield.prepare.resample_to import ResampleTo
 from hounsfield.prepare.resize import Resize
 from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
 from hounsfield.prepare.square import CentreCropSquare, PadSquare
@@ -30,6 +34,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
         for step in (
             CentreCropSquare,
             Clahe,
+            Crop,
             CropForeground,
             DeadLines,
             Flip,
@@ -42,9 +47,12 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             MissingSlices,
             MultiscaleXray,
             NonLocalMeans,
+            Orient,
+            Pad,
             PadSquare,
             PercentileScale,
             Resample,
+            ResampleTo,
             Rescale,
             Resize,
             RichardsonLucy,

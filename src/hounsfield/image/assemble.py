@@ -208,6 +208,7 @@ def volume_of(
         slice_axis=stack.slice_axis,
         frame_times_seconds=stack.times_seconds,
         presentation=presentation,
+        enhanced_by=tuple(dict.fromkeys(step for frame in frames for step in frame.facts.enhanced_by)),
     )
 
 

@@ -22,6 +22,7 @@ from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.image import derived_header as header
 from hounsfield.image.derived_header import CT, MR, PET, Source
 from hounsfield.image.derived_pixels import Stored, decimal, store_samples
+from hounsfield.image.mark import mark_codes
 from hounsfield.image.saving import whole_folder
 
 DISCLAIMER = "Research software, not a medical device. Derived image: not for measuring or diagnosis."
@@ -182,6 +183,8 @@ def _set_derivation(dataset: Dataset, making: _Making, near: tuple[Source, ...])
     }.get(making.sop_class_uid, ["DERIVED", "SECONDARY"])
     text = making.description[: _DESCRIPTION_CHARACTERS - len(DISCLAIMER) - 2].replace("\\", "/").rstrip(". ")
     dataset.DerivationDescription = f"{text}. {DISCLAIMER}"
+    if making.volume.enhanced_by:
+        dataset.DerivationCodeSequence = mark_codes(making.volume.enhanced_by)
     images = []
     for source in near:
         item = _reference(source)

@@ -13,6 +13,7 @@ from hounsfield.image.attributes import FrameAttributes
 from hounsfield.image.guard import refusing
 from hounsfield.image.layout import PixelLayout, read_layout
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.mark import read_codes
 from hounsfield.image.modality.pet import PetFacts, read_pet_facts
 from hounsfield.image.place import FramePlace, read_place
 from hounsfield.image.reading import read_header, transfer_syntax_of
@@ -66,6 +67,7 @@ class ObjectFacts:
     tilt_degrees: float = 0.0
     is_for_processing: bool = False
     pet: PetFacts | None = None
+    enhanced_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def _read_facts(dataset: Dataset, layout: PixelLayout) -> ObjectFacts:
         tilt_degrees=attributes.number("GantryDetectorTilt") or 0.0,
         is_for_processing=attributes.text("PresentationIntentType").upper() == "FOR PROCESSING",
         pet=read_pet_facts(dataset) if modality == "PT" else None,
+        enhanced_by=read_codes(attributes.sequence("DerivationCodeSequence")),
     )
 
 

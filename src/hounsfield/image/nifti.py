@@ -4,6 +4,7 @@ import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import nibabel as nib
@@ -18,6 +19,7 @@ from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import Undecodable
 from hounsfield.image.guard import refusing
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.mark import KEY, read_line, read_mark
 
 Samples = npt.NDArray[Any]
 Image = nib.Nifti1Image
@@ -26,6 +28,8 @@ Image = nib.Nifti1Image
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REVERSED = np.eye(4)[[2, 1, 0, 3]]
 """Takes (slice, row, column, 1) to NIfTI's (i, j, k, 1)."""
+COMMENT = 6
+"""NIFTI_ECODE_COMMENT: an extension of plain text."""
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _MILLIMETRES = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
 _AGREEMENT_MM = 0.01
@@ -57,7 +61,9 @@ def read_nifti(instance: InstanceRef, limits: PixelLimits) -> tuple[tuple[Volume
     array, affine = to_dicom_order(array, image.affine * np.array([[_unit(image)]] * 3 + [[1.0]]))
     calibration = Calibration.NONE if "Q331" in [issue.code for issue in issues] else Calibration.PATIENT
     geometry = geometry_from_affine(affine, _triple(array.shape[-3:]), calibration=calibration)
-    return _to_volumes(array, geometry, image, instance), tuple(issues)
+    marks = _marks(image)
+    volumes = _to_volumes(array, geometry, image, instance)
+    return tuple(replace(volume, enhanced_by=marks) for volume in volumes), tuple(issues)
 
 
 def to_dicom_order(array: Samples, affine_ras: npt.ArrayLike) -> tuple[Samples, npt.NDArray[np.float64]]:
@@ -171,6 +177,22 @@ def _check_forms(image: Image, uid: str) -> list[QualityIssue]:
         if apart > _AGREEMENT_MM:
             return [QualityIssue("Q330", Severity.WARN, {"apart_mm": round(float(apart), 3)}, uid)]
     return []
+
+
+def _marks(image: Image) -> tuple[str, ...]:
+    """Return the steps that a comment of the house names, or that ``descrip`` names where comments were dropped."""
+    header: Any = image.header
+    for extension in header.extensions:
+        if extension.get_code() != COMMENT:
+            continue
+        key, equals, text = _text(extension.get_content()).partition("=")
+        if equals and key.strip() == KEY:
+            return read_mark(text.strip("\0 \r\n"))
+    return read_line(_text(header["descrip"].tobytes()))
+
+
+def _text(content: object) -> str:
+    return content.decode("utf-8", "replace").rstrip("\0") if isinstance(content, bytes) else str(content)
 
 
 def _to_volumes(array: Samples, geometry: VolumeGeometry, image: Image, instance: InstanceRef) -> tuple[Volume, ...]:

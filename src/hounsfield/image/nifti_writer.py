@@ -10,7 +10,8 @@ import numpy.typing as npt
 from hounsfield.core.geometry import Calibration
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import ImageError
-from hounsfield.image.nifti import to_nifti_order
+from hounsfield.image.mark import KEY, mark_line, mark_text
+from hounsfield.image.nifti import COMMENT, to_nifti_order
 from hounsfield.image.saving import whole_file
 
 Samples = npt.NDArray[Any]
@@ -50,6 +51,10 @@ def write_nifti(volume: Volume, path: Path) -> Path:
         image.set_sform(affine, code=_SCANNER)
         image.set_qform(affine, code=_SCANNER, update_affine=False)
     header.set_slope_inter(1.0, 0.0)
+    if volume.enhanced_by:
+        header["descrip"] = mark_line(volume.enhanced_by)
+        made_extension: Any = nib.nifti1.Nifti1Extension
+        header.extensions.append(made_extension(COMMENT, f"{KEY}={mark_text(volume.enhanced_by)}".encode()))
     with whole_file(path) as partial:
         image.to_filename(partial)
     return path

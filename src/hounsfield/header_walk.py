@@ -101,6 +101,9 @@ class Walked:
     pixel_offset: npt.NDArray[np.int64]
     pixel_length: npt.NDArray[np.int64]
 
+    def __len__(self) -> int:
+        return len(self.status)
+
     def value(self, row: int, column: int) -> bytes:
         """Return a raw value; empty where it is not there, or is a sequence."""
         start, length = int(self.positions[row, column]), int(self.lengths[row, column])
@@ -121,24 +124,30 @@ class Walked:
         offsets = np.arange(len(plain)) * self.buffers.shape[1] + self.positions[:, column]
         starts = np.where(plain, offsets, 0).tolist()
         stops = np.where(plain, offsets + self.lengths[:, column], 0).tolist()
-        every = self._bytes
-        return [every[start:stop] for start, stop in zip(starts, stops, strict=True)]
-
-    @cached_property
-    def _bytes(self) -> bytes:
-        """The buffers as one value, of which slices are taken much faster than of an array."""
-        return self.buffers.tobytes()
+        every = memoryview(self.buffers.reshape(-1))
+        return [every[start:stop].tobytes() for start, stop in zip(starts, stops, strict=True)]
 
     def is_constant(self, column: int) -> bool:
         """Tell whether a value is the same bytes, or is not there, in every plain row."""
+        return self._constant[column]
+
+    @cached_property
+    def _constant(self) -> list[bool]:
+        from hounsfield.header_walk_kernels import compare_rows
+
+        found: list[bool] = compare_rows(self.buffers, self.status, self.positions, self.lengths).tolist()
+        if not self.longer:
+            return found
         rows = np.flatnonzero(self.status == HeaderStatus.PLAIN)
-        positions, lengths = self.positions[rows, column], self.lengths[rows, column]
-        if (positions < 0).all():
-            return True
-        if (positions < 0).any() or (lengths != lengths[0]).any() or self.longer:
-            return False
-        taken = self.buffers[rows[:, None], positions[:, None] + np.arange(max(int(lengths[0]), 0))]
-        return bool((taken == taken[0]).all())
+        return [self._is_alike(column, rows) for column in range(len(found))]
+
+    def _is_alike(self, column: int, rows: npt.NDArray[np.intp]) -> bool:
+        """Compare the values of rows of which some are longer than their buffer."""
+        is_there = self.positions[rows, column] >= 0
+        if not is_there.all():
+            return not is_there.any()
+        has_sequence = bool((self.vrs[rows, column] == _SEQUENCE).any())
+        return not has_sequence and len({self.value(int(row), column) for row in rows}) == 1
 
     def head(self, row: int) -> npt.NDArray[np.uint8]:
         """Return the first bytes of a file, as many as its header needed or more."""
@@ -197,13 +206,19 @@ _PIXEL_COLUMNS = ("pixel_tag", "pixel_offset", "pixel_length")
 
 def _walk(paths: Sequence[Path | str], keys: npt.NDArray[np.int64], capacity: int, threads: int) -> Walked:
     from hounsfield.compiled import in_threads, spans
+    from hounsfield.file_kernels import pack_names, read_starts
     from hounsfield.header_walk_kernels import Tables, Walk, walk_rows
 
     count = len(paths)
     rows = np.empty((count, capacity), dtype=np.uint8)
     counts, sizes = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
     names = [os.fspath(path) for path in paths]
-    in_threads(_read_rows, [(names, rows, counts, sizes, span) for span in spans(count, threads)], threads)
+    packed = pack_names(names)
+    parts = [(rows, counts, sizes, span) for span in spans(count, threads)]
+    if packed is None:
+        in_threads(_read_rows, [(names, *part) for part in parts], threads)
+    else:
+        in_threads(read_starts, [(packed, *part) for part in parts], threads)
     order = np.argsort(keys, kind="stable")
     ordered = np.stack([keys[order], order.astype(np.int64)], axis=1)
     walk = Walk(

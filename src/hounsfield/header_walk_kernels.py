@@ -399,3 +399,32 @@ def _record(keys: Integers, found: Integers, key: int, element: tuple[int, int, 
     found[column, 1] = -1 if length == _UNDEFINED else length
     found[column, 2] = _SQ if is_sequence else vr
     return PLAIN
+
+
+@compiled
+def compare_rows(
+    rows: Bytes, status: npt.NDArray[np.int8], positions: Integers, lengths: Integers
+) -> npt.NDArray[np.bool_]:
+    """Tell of each wanted value whether it is the same bytes, or is not there, in every plain row."""
+    alike = np.ones(positions.shape[1], dtype=np.bool_)
+    for column in range(positions.shape[1]):
+        first = -1
+        for row in range(rows.shape[0]):
+            if status[row] != PLAIN:
+                continue
+            if first < 0:
+                first = row
+                continue
+            one, other, length = positions[first, column], positions[row, column], lengths[first, column]
+            if one < 0 and other < 0:
+                continue
+            if one < 0 or other < 0 or lengths[row, column] != length or max(one, other) + length > rows.shape[1]:
+                alike[column] = False
+                break
+            different = 0
+            for index in range(length):
+                different += rows[first, one + index] != rows[row, other + index]
+            if different:
+                alike[column] = False
+                break
+    return alike

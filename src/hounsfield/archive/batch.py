@@ -63,9 +63,13 @@ class _Batch:
         walked = self._walked
         shared = len(_TAGS) - len(_OWN)
         columns = [*range(shared), *range(len(_TAGS), len(_TAGS) + len(_NESTED))]
-        self._differing = [column for column in columns if not walked.is_constant(column)]
         self._own = [walked.values(shared + index) for index in range(len(_OWN))]
-        self._others = {column: walked.values(column) for column in self._differing}
+        differing = [walked.values(column) for column in columns if not walked.is_constant(column)]
+        self._keys: Sequence[tuple[bytes, ...]] = list(zip(*differing, strict=True)) if differing else [()] * len(walked)
+        is_plain = (walked.status == HeaderStatus.PLAIN) & (walked.pixel_tag > 0)
+        self._is_plain = (is_plain & (walked.sizes <= self._limits.max_file_bytes)).tolist()
+        self._syntaxes, self._pixel_tags = walked.syntax.tolist(), walked.pixel_tag.tolist()
+        self._lengths = walked.pixel_length.tolist()
         records = [self._record(row, entry) for row, entry in enumerate(self._entries)]
         if self._digests:
             found = in_threads(_digest_of, [(record,) for record in records])
@@ -76,23 +80,22 @@ class _Batch:
         yield from records
 
     def _record(self, row: int, entry: Entry) -> Record | None:
-        walked = self._walked
-        size = int(walked.sizes[row])
-        is_plain = walked.status[row] == HeaderStatus.PLAIN and walked.pixel_tag[row] > 0
-        if not is_plain or size > self._limits.max_file_bytes:
-            return None
-        pixels = self._pixels(row, entry, size)
         sop_instance_uid = _plain_uid(self._own[0][row])
-        if pixels is None or not sop_instance_uid:
+        if not self._is_plain[row] or not sop_instance_uid:
             return None
-        key = (walked.syntax[row], pixels.fragments, pixels.length, *(self._others[c][row] for c in self._differing))
+        tag, length, fragments = self._pixel_tags[row], self._lengths[row], None
+        if length < 0:
+            found = _fragments(entry, int(self._walked.pixel_offset[row]), int(self._walked.sizes[row]))
+            if found is None:
+                return None
+            fragments, length = found
+        key = (self._syntaxes[row], tag, fragments, length, self._keys[row])
         if key not in self._headers:
-            self._headers[key] = self._header(row, pixels)
+            self._headers[key] = self._header(row, PixelElement(tag, length, fragments))
         model = self._headers[key]
-        if model is None or not (model.study_instance_uid and model.series_instance_uid):
+        if model is None:
             return None
-        header = model.moved_to(sop_instance_uid, self._own[1][row])
-        return Record(entry, _DICOM, entry.sha256, header)
+        return Record(entry, _DICOM, entry.sha256, model.moved_to(sop_instance_uid, self._own[1][row]))
 
     def _header(self, row: int, pixels: PixelElement) -> Header | None:
         """Return the facts of a row, None where something is to be said about them."""
@@ -112,15 +115,8 @@ class _Batch:
             require_pixels(header, self._limits)
         except HounsfieldError:
             return None
-        is_doubtful = bool(charset_remarks(scan))
-        return None if is_doubtful or not header.sop_class_uid else header
-
-    def _pixels(self, row: int, entry: Entry, size: int) -> PixelElement | None:
-        tag, offset = int(self._walked.pixel_tag[row]), int(self._walked.pixel_offset[row])
-        length = int(self._walked.pixel_length[row])
-        if length >= 0:
-            return PixelElement(tag, length)
-        return _fragments(entry, tag, offset, size)
+        is_named = header.sop_class_uid and header.study_instance_uid and header.series_instance_uid
+        return header if is_named and not charset_remarks(scan) else None
 
 
 def _plain_uid(raw: bytes) -> str:
@@ -129,8 +125,8 @@ def _plain_uid(raw: bytes) -> str:
     return text.decode("ascii") if text.isascii() else ""
 
 
-def _fragments(entry: Entry, tag: int, offset: int, size: int) -> PixelElement | None:
-    """Walk the fragments of encapsulated pixel data that end with the file; None for any other.
+def _fragments(entry: Entry, offset: int, size: int) -> tuple[int, int] | None:
+    """Return number and bytes of the fragments of encapsulated pixel data that end with the file; None for any other.
 
     Only the item headers are read.
     """
@@ -145,7 +141,7 @@ def _fragments(entry: Entry, tag: int, offset: int, size: int) -> PixelElement |
             length = int.from_bytes(head[4:], "little")
             position += 8
             if head[:4] == b"\xfe\xff\xdd\xe0" and count >= 0:
-                return PixelElement(tag, total, count) if position == size and length == 0 else None
+                return (count, total) if position == size and length == 0 else None
             if head[:4] != b"\xfe\xff\x00\xe0" or position + length > size:
                 return None
             count += 1

@@ -97,7 +97,7 @@ def list_folder(root: Path, limits: Limits) -> Listing:
             elif item.is_dir(follow_symlinks=False):
                 subfolders.append(inside)
             elif item.is_file(follow_symlinks=False):
-                found_files.append((inside, Entry(safe_name("/".join(inside)), Path(item.path))))
+                found_files.append((inside, Entry(safe_name("/".join(inside)), folder.joinpath(item.name))))
             else:
                 refused.append(RefusedFile(safe_name("/".join(inside)), Refused("E102")))
             if len(found_files) + len(refused) + links > limits.max_files:

@@ -37,6 +37,9 @@ def identify_object(header: Header, sha256: str) -> Identity:
     of another form is kept while it holds digits and dots alone, as leading zeros are common, and is otherwise replaced
     by one derived from it, so that equal ones stay equal.
     """
+    brought = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
+    if _is_valid(brought[0]) and _is_valid(brought[1]) and is_valid_uid(brought[2]):
+        return Identity(*brought)
     frame = header.frame_of_reference_uid
     study_hint = "\\".join((header.patient_id, header.study_date, header.accession_number)).strip("\\") or frame
     study = _usable(header.study_instance_uid, "study") or _derived("study", study_hint, sha256)
@@ -44,7 +47,6 @@ def identify_object(header: Header, sha256: str) -> Identity:
     number = f"{header.modality}\\{number}" if number else ""
     series = _usable(header.series_instance_uid, "series") or _derived(f"series\\{study}", number, sha256)
     instance = _usable(header.sop_instance_uid, "instance") or derived_uid("instance", sha256)
-    brought = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
     return Identity(study, series, instance, all(brought), all(_is_valid(uid) for uid in brought if uid))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from hounsfield.compiled import in_threads, spans
+from hounsfield.compiled import core_count, in_threads, spans
 from hounsfield.errors import Undecodable
 from hounsfield.image.codecs import FrameCodec, frame_codec
 from hounsfield.image.codestream import codestream_size
@@ -76,8 +76,48 @@ def fill_fast(frames: Sequence[Frame], scale: Scale, out: Samples, limits: Pixel
     head = frames[0].layout
     codec = None if head.transfer_syntax_uid in NATIVE else frame_codec(head)
     filler = _Filler(frames, scale, out, codec, limits)
+    if codec is None:
+        found = _fill_native(filler)
+        if found is not None:
+            return found
     ranges = in_threads(filler.run, spans(len(frames), 8 if codec else 2), 0)
     return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _fill_native(filler: "_Filler") -> tuple[int, int] | None:
+    """Fill from files of native cells by compiled code alone; None where the platform has no calls for it."""
+    from hounsfield.file_kernels import pack_names
+    from hounsfield.image.fill_kernels import read_floats, read_words
+
+    frames, out = filler.frames, filler.out.reshape(len(filler.frames), -1)
+    names = pack_names([str(frame.instance.path) for frame in frames])
+    spans_of = [frame.pixels for frame in frames if frame.pixels is not None]
+    if names is None or len(spans_of) != len(frames):
+        return None
+    offsets = np.array([span.offset for span in spans_of], dtype=np.int64)
+    layout, parts = frames[0].layout, spans(len(frames), core_count())
+    if filler.scale.intercept is not None:
+        form = (layout.bits_stored, layout.is_signed, filler.scale.intercept)
+        found = in_threads(read_words, [(names, offsets, out.view(np.uint16), form, part) for part in parts])
+    else:
+        where = (offsets, _scales(frames, filler.scale.factors))
+        shape = (layout.bits_stored, layout.is_signed)
+        failed = in_threads(read_floats, [(names, where, out, shape, part) for part in parts])
+        found = [(index, 0, 0) for index in failed]
+    for index, _, _ in found:
+        if index >= 0:
+            filler.explain(index)
+    return min(low for _, low, _ in found), max(high for _, _, high in found)
+
+
+def _scales(frames: Sequence[Frame], factors: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return slope, intercept and factor of each frame."""
+    scales = np.ones((len(frames), 3), dtype=np.float64)
+    scales[:, 0] = [frame.transform.slope for frame in frames]
+    scales[:, 1] = [frame.transform.intercept for frame in frames]
+    if factors:
+        scales[:, 2] = factors
+    return scales
 
 
 @dataclass(frozen=True)
@@ -110,6 +150,17 @@ class _Filler:
             low, high = settle(stored, layout.bits_stored, layout.is_signed, self.scale.intercept)
             lowest, highest = min(lowest, low), max(highest, high)
         return lowest, highest
+
+    def explain(self, index: int) -> None:
+        """Read a frame once more that could not be read, and say why.
+
+        Raises:
+            Undecodable: ``E300``, ``E302``.
+            NotPlainError: it can be read now.
+        """
+        layout = self.frames[index].layout
+        self._bring(self.frames[index], np.empty(layout.rows * layout.columns, dtype=np.uint16))
+        raise NotPlainError
 
     def _bring(self, frame: Frame, cells: npt.NDArray[np.uint16]) -> None:
         """Bring the stored cells of a frame from its file."""

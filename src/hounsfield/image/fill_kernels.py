@@ -6,12 +6,74 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.compiled import compiled
+from hounsfield.file_kernels import Names, read_at
 
 Words = npt.NDArray[np.uint16]
 Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Form = tuple[int, bool]
+Span = tuple[int, int]
 
 BROKEN = -1
 """A run-length segment ends before its plane is full, or runs beyond it."""
+
+NONE = -1
+"""Stands for the failed slice when none failed."""
+
+
+@compiled
+def read_words(
+    names: Names, offsets: npt.NDArray[np.int64], out: npt.NDArray[np.uint16], form: tuple[int, bool, int], span: Span
+) -> tuple[int, int, int]:
+    """Read some frames of native cells into their slices and settle them there.
+
+    Args:
+        names: the file of each slice.
+        offsets: (n,) where the cells begin in it.
+        out: (n, cells).
+        form: Bits Stored, whether in two's complement, and the intercept.
+        span: first slice and the one after the last.
+
+    Returns:
+        The slice whose file is too short or gone, ``NONE`` for none; the lowest and the highest sum.
+    """
+    bits, is_signed, intercept = form
+    lowest, highest = 1 << 30, -(1 << 30)
+    for index in range(span[0], span[1]):
+        cells = out[index]
+        target = cells.view(np.uint8)
+        if read_at(names, index, offsets[index], target) != target.size:
+            return index, lowest, highest
+        low, high = settle(cells, bits, is_signed, intercept)
+        lowest, highest = min(lowest, low), max(highest, high)
+    return NONE, lowest, highest
+
+
+@compiled
+def read_floats(
+    names: Names, where: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]], out: Floats, form: Form, span: Span
+) -> int:
+    """Read some frames of native cells and write them as floats into their slices.
+
+    Args:
+        names: the file of each slice.
+        where: (n,) where the cells begin in it, and (n, 3) slope, intercept and factor.
+        out: (n, cells).
+        form: Bits Stored, and whether in two's complement.
+        span: first slice and the one after the last.
+
+    Returns:
+        The slice whose file is too short or gone, ``NONE`` for none.
+    """
+    offsets, scales = where
+    cells = np.empty(out.shape[1], dtype=np.uint16)
+    target = cells.view(np.uint8)
+    for index in range(span[0], span[1]):
+        if read_at(names, index, offsets[index], target) != target.size:
+            return index
+        scale = (scales[index, 0], scales[index, 1], scales[index, 2])
+        to_float(cells, form[0], form[1], scale, out[index])
+    return NONE
 
 
 @compiled

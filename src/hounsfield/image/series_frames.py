@@ -8,13 +8,14 @@ moves from slice to slice (``MOVING``), which is read by itself. Whatever is odd
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
+from hounsfield.core.geometry import Triple
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import HounsfieldError, UnsupportedModality
 from hounsfield.header_walk import FEWEST, HeaderStatus, walk_headers
@@ -45,22 +46,22 @@ class Consulted:
     """A data set that remembers which attributes of it were asked for."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self.keywords: set[str] = set()
 
     def get(self, keyword: str, default: object = None) -> Any:
         """Return a value as ``Dataset.get`` does."""
         self.keywords.add(keyword)
-        return self._dataset.get(keyword, default)
+        return self.dataset.get(keyword, default)
 
     def __contains__(self, keyword: str) -> bool:
         self.keywords.add(keyword)
-        return keyword in self._dataset
+        return keyword in self.dataset
 
     def __getattr__(self, name: str) -> Any:
         if name[:1].isupper():
             self.keywords.add(name)
-        return getattr(self._dataset, name)
+        return getattr(self.dataset, name)
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,7 @@ class _Together:
     def __init__(self, instances: Sequence[InstanceRef], limits: PixelLimits) -> None:
         self._instances = instances
         self._limits = limits
-        self._models: dict[tuple[bytes, ...], _Model] = {}
-        self._differing: list[int] = []
+        self._models: dict[tuple[object, ...], _Model] = {}
 
     def __iter__(self) -> Iterator[Read]:
         head = Consulted(read_header(self._instances[0], self._limits))
@@ -144,10 +144,14 @@ class _Together:
         asked = sorted(tag for keyword in head.keywords - set(MOVING) if (tag := tag_for_keyword(keyword)))
         self._walked = walk_headers([instance.path for instance in self._instances], [*asked, *_tags(MOVING)])
         constant = [self._walked.is_constant(column) for column in range(len(asked) + len(MOVING))]
-        self._differing = [column for column in range(len(asked)) if not constant[column]]
+        differing = [self._raws(column) for column in range(len(asked)) if not constant[column]]
+        syntaxes = self._walked.syntax.tolist()
+        self._keys: list[tuple[object, ...]] = list(zip(syntaxes, *differing, strict=True))
         self._is_plain = self._plain_rows(len(asked)).tolist()
-        self._spans = list(zip(self._walked.pixel_offset.tolist(), self._walked.pixel_length.tolist(), strict=True))
+        self._spans = list(map(PixelSpan, self._walked.pixel_offset.tolist(), self._walked.pixel_length.tolist()))
         self._set_moving(len(asked), constant)
+        if self._is_plain[0]:
+            self._keep(0, first[0], head.dataset)
         for row, instance in enumerate(self._instances):
             yield self._read(row, instance)
 
@@ -159,6 +163,7 @@ class _Together:
         self._still = {keyword: self._walked.value(row, column) for keyword, column in columns.items()}
         moved = [keyword for keyword, column in columns.items() if not constant[column]]
         self._moved = {keyword: self._walked.values(columns[keyword]) for keyword in moved}
+        self._positions = _positions(self._moved.get(MOVING[0], ()))
         self._has_times = any(keyword in self._moved for keyword in (*_TIMES, "StudyDate"))
 
     def _plain_rows(self, asked: int) -> npt.NDArray[np.bool_]:
@@ -180,64 +185,76 @@ class _Together:
     def _read(self, row: int, instance: InstanceRef) -> Read:
         if not self._is_plain[row]:
             return next(_alone((instance,), self._limits))
-        key = (bytes((self._walked.syntax[row],)), *(self._raw(row, column) for column in self._differing))
-        moving = {**self._still, **{keyword: values[row] for keyword, values in self._moved.items()}}
-        model = self._models.get(key)
+        model = self._models.get(self._keys[row])
         if model is None:
-            return self._parse(row, instance, key, moving)
+            return self._parse(row, instance)
         try:
-            return [self._like(model, row, instance, moving)]
+            return [self._like(model, row, instance)]
         except (ValueError, UnicodeDecodeError, OverflowError):
             return next(_alone((instance,), self._limits))
 
-    def _raw(self, row: int, column: int) -> bytes:
-        """Return a value with a first byte that tells absence from emptiness."""
-        return b"\1" + self._walked.value(row, column) if self._walked.positions[row, column] >= 0 else b"\0"
+    def _raws(self, column: int) -> list[bytes]:
+        """Return the values of a column with a first byte that tells absence from emptiness."""
+        is_there = (self._walked.positions[:, column] >= 0).tolist()
+        values = self._walked.values(column)
+        return [b"\1" + value if has else b"\0" for has, value in zip(is_there, values, strict=True)]
 
-    def _parse(self, row: int, instance: InstanceRef, key: tuple[bytes, ...], moving: Mapping[str, bytes]) -> Read:
+    def _moving(self, row: int) -> dict[str, bytes]:
+        return {**self._still, **{keyword: values[row] for keyword, values in self._moved.items()}}
+
+    def _parse(self, row: int, instance: InstanceRef) -> Read:
         try:
             dataset = read_header(instance, self._limits)
             frames = list(describe_frames(instance, dataset, self._limits))
         except HounsfieldError as error:
             return error
-        if len(frames) == 1:
-            frames[0] = replace(frames[0], pixels=self._span(row))
-            self._models[key] = _Model(frames[0], FrameAttributes(dataset), moving)
-        return frames
+        return [self._keep(row, frames[0], dataset)] if len(frames) == 1 else frames
 
-    def _span(self, row: int) -> PixelSpan:
-        return PixelSpan(*self._spans[row])
+    def _keep(self, row: int, frame: Frame, dataset: Dataset) -> Frame:
+        """Keep a parsed frame as the model of those with the same values."""
+        frame = replace(frame, pixels=self._spans[row])
+        self._models[self._keys[row]] = _Model(frame, FrameAttributes(dataset), self._moving(row))
+        return frame
 
-    def _like(self, model: _Model, row: int, instance: InstanceRef, moving: Mapping[str, bytes]) -> Frame:
+    def _like(self, model: _Model, row: int, instance: InstanceRef) -> Frame:
         """Return the frame of a file that only moves against its model.
 
         Raises:
             ValueError: a moving value is not what it should be.
         """
-        frame, known = model.frame, model.moving
-        place, transform, presentation = frame.place, frame.transform, frame.presentation
-        if moving["ImagePositionPatient"] != known["ImagePositionPatient"]:
-            place = _moved(place, _position(moving["ImagePositionPatient"], place.is_placed))
-        is_scaled = any(moving[keyword] != known[keyword] for keyword in _SCALE)
-        if is_scaled:
-            transform = read_transform(_Own(model, moving), is_signed=frame.layout.is_signed)
-        if is_scaled or any(moving[keyword] != known[keyword] for keyword in _WINDOW):
-            presentation = read_presentation(_Own(model, moving), frame.layout, transform)
-        return Frame(
-            instance=instance,
-            frame_index=0,
-            layout=frame.layout,
-            place=place,
-            transform=transform,
-            presentation=presentation,
-            facts=frame.facts,
-            marks=frame.marks,
-            acquired_seconds=moment_of(lambda keyword: _text(moving[keyword]))
-            if self._has_times
-            else frame.acquired_seconds,
-            start_seconds=frame.start_seconds,
-            pixels=self._span(row),
-        )
+        known, changed = model.moving, {key: values[row] for key, values in self._moved.items()}
+        own: dict[str, object] = {"instance": instance, "pixels": self._spans[row]}
+        if changed.get(MOVING[0], known[MOVING[0]]) != known[MOVING[0]]:
+            own["place"] = self._placed(model.frame.place, row)
+        is_scaled = any(changed.get(keyword, known[keyword]) != known[keyword] for keyword in _SCALE)
+        is_shown = any(changed.get(keyword, known[keyword]) != known[keyword] for keyword in _WINDOW)
+        transform = model.frame.transform
+        if is_scaled or is_shown:
+            values = _Own(model, self._moving(row))
+            if is_scaled:
+                own["transform"] = transform = read_transform(values, is_signed=model.frame.layout.is_signed)
+            own["presentation"] = read_presentation(values, model.frame.layout, transform)
+        if self._has_times:
+            moving = self._moving(row)
+            own["acquired_seconds"] = moment_of(lambda keyword: _text(moving[keyword]))
+        return _copied(model.frame, own)
+
+    def _placed(self, place: FramePlace, row: int) -> FramePlace:
+        """Return the place of a row; those of all rows were read together where all are plain numbers."""
+        if not place.is_placed:
+            raise ValueError("position")
+        position = self._positions[row] if self._positions else _position(self._moved[MOVING[0]][row])
+        return _copied(place, {"position_mm": position})
+
+
+T = TypeVar("T", Frame, FramePlace)
+
+
+def _copied(noun: T, changed: Mapping[str, object]) -> T:
+    """Return a noun with some fields changed: ten times as fast as dataclasses.replace, for every file of a series."""
+    other = object.__new__(type(noun))
+    other.__dict__.update(noun.__dict__, **changed)
+    return other
 
 
 _SEQUENCE = ord("S") << 8 | ord("Q")
@@ -251,25 +268,24 @@ def _text(raw: bytes) -> str:
     return raw.decode("ascii").strip(" \0")
 
 
-def _moved(place: FramePlace, position_mm: tuple[float, float, float]) -> FramePlace:
-    return FramePlace(
-        position_mm,
-        place.cosines,
-        place.spacing_mm,
-        place.thickness_mm,
-        place.aspect,
-        place.calibration,
-        place.is_in_patient,
-    )
+def _positions(raws: Sequence[bytes]) -> list[Triple]:
+    """Return the positions of all rows, nothing unless each is three finite numbers."""
+    if not raws or any(raw.count(b"\\") != 2 for raw in raws):
+        return []
+    try:
+        numbers = list(map(float, b"\\".join(raws).replace(b"\0", b" ").decode("ascii").split("\\")))
+    except ValueError:
+        return []
+    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)) if np.isfinite(numbers).all() else []
 
 
-def _position(raw: bytes, is_placed: bool) -> tuple[float, float, float]:
+def _position(raw: bytes) -> Triple:
     """Return Image Position (Patient).
 
     Raises:
-        ValueError: three finite numbers are not there, or the model had no place.
+        ValueError: three finite numbers are not there.
     """
     values = [float(part) for part in _text(raw).split("\\")]
-    if len(values) != 3 or not is_placed or not all(map(math.isfinite, values)):
+    if len(values) != 3 or not all(map(math.isfinite, values)):
         raise ValueError("position")
     return values[0], values[1], values[2]

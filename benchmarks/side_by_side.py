@@ -1,5 +1,6 @@
 """Run subjects interleaved (A B C A B C ...) and tell medians, ratios and memory; values hold in one run alone."""
 
+import math
 import resource
 import statistics
 import time
@@ -17,10 +18,12 @@ class Subject:
     Attributes:
         name: who.
         run: does the job once and returns a value that must agree among the subjects.
+        warm_up: does a smaller job of the same kind first, where the whole one takes long.
     """
 
     name: str
     run: Callable[[], object]
+    warm_up: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,11 @@ class Row:
 def measure(subjects: list[Subject], rounds: int) -> list[Row]:
     """Run every subject once to warm up, once more for its memory, then ``rounds`` times in turn."""
     for subject in subjects:
-        subject.run()
-    peaks = {subject.name: _peak_of(subject) for subject in subjects}
+        (subject.warm_up or subject.run)()
+    peaks, results = {}, {}
+    for subject in subjects:
+        peaks[subject.name], results[subject.name] = _peak_of(subject)
+    _require_agreement(results)
     walls: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     cpus: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     for _ in range(rounds):
@@ -66,16 +72,24 @@ def show(title: str, rows: list[Row]) -> None:
         print(f"  {row.name:<34} {row.wall_ms:>10.1f} {row.cpu_ms:>10.1f} {row.peak_mb:>10.0f} {ratio:>9.2f}x")
 
 
-def _peak_of(subject: Subject) -> float:
-    """Return the growth of resident memory in megabytes during one call."""
+def _require_agreement(results: dict[str, object]) -> None:
+    """Refuse to compare subjects that did not do the same job; where they return numbers, these are within 1 %."""
+    numbers = {name: value for name, value in results.items() if isinstance(value, float)}
+    first = next(iter(numbers.values()), 0.0)
+    if not all(math.isclose(value, first, rel_tol=1e-2, abs_tol=1e-6) for value in numbers.values()):
+        raise ValueError(f"the subjects disagree: {numbers}")
+
+
+def _peak_of(subject: Subject) -> tuple[float, object]:
+    """Return the growth of resident memory in megabytes during one call, and what the call returned."""
     if not CLEAR_PEAK.exists():
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        subject.run()
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        result = subject.run()
+        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, result
     CLEAR_PEAK.write_text("5")
     before = _status("VmRSS")
-    subject.run()
-    return max(_status("VmHWM") - before, 0) / 1024
+    result = subject.run()
+    return max(_status("VmHWM") - before, 0) / 1024, result
 
 
 def _status(key: str) -> int:

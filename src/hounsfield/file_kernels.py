@@ -21,17 +21,23 @@ from hounsfield.compiled import compiled
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 
-_TEXT = types.CPointer(types.uint8)
-_open = types.ExternalFunction("open", signature(types.int32, _TEXT, types.int32))
-_close = types.ExternalFunction("close", signature(types.int32, types.int32))
-_pread = types.ExternalFunction("pread", signature(types.intp, types.int32, _TEXT, types.uintp, types.int64))
-_statx = types.ExternalFunction(
-    "statx", signature(types.int32, types.int32, _TEXT, types.int32, types.uint32, _TEXT)
-)
+_TEXT = types.CPointer(types.uint8)  # type: ignore[attr-defined]
+
+
+def _external(name: str, result: Any, *arguments: Any) -> Any:
+    """Return a function of the C library, resolved when what calls it is compiled."""
+    return types.ExternalFunction(name, signature(result, *arguments))
+
+
+_open = _external("open", types.int32, _TEXT, types.int32)
+_close = _external("close", types.int32, types.int32)
+_pread = _external("pread", types.intp, types.int32, _TEXT, types.uintp, types.int64)
+_statx = _external("statx", types.int32, types.int32, _TEXT, types.int32, types.uint32, _TEXT)
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _EMPTY_PATH, _TYPE_AND_SIZE = 0x1000, 0x201
-_STATX_BYTES, _MODE_SHORT, _SIZE_LONG = 256, 14, 5
+STATX_BYTES = 264
+_MODE_SHORT, _SIZE_LONG = 14, 5
 """``struct statx`` is laid out alike on all processors: the mode 28 bytes from its start, the size 40."""
 _KIND, _REGULAR = 0o170000, 0o100000
 
@@ -72,28 +78,39 @@ def pack_names(paths: Sequence[str]) -> Names | None:
 
 
 @compiled
-def read_starts(names: Names, rows: Bytes, counts: Integers, sizes: Integers, span: tuple[int, int]) -> None:
-    """Read the first bytes of some files.
+def open_file(names: Names, index: int) -> int:
+    """Open a file for reading, without waiting for a pipe; return its descriptor, negative where that fails."""
+    return int(_open(names.text[names.starts[index] :].ctypes, _FLAGS))
 
-    Args:
-        names: paths.
-        rows: (n, capacity) out.
-        counts: (n,) out: bytes read; as it was for what cannot be read or is no regular file.
-        sizes: (n,) out: bytes of the file; likewise.
-        span: first row and the one after the last.
-    """
-    facts, nothing = np.zeros(_STATX_BYTES, dtype=np.uint8), np.zeros(1, dtype=np.uint8)
-    for row in range(span[0], span[1]):
-        descriptor = _open(names.text[names.starts[row] :].ctypes, _FLAGS)
-        if descriptor < 0:
-            continue
-        is_known = _statx(descriptor, nothing.ctypes, _EMPTY_PATH, _TYPE_AND_SIZE, facts.ctypes) == 0
-        if is_known and (facts.view(np.uint16)[_MODE_SHORT] & _KIND) == _REGULAR:
-            count = _pread(descriptor, rows[row].ctypes, rows.shape[1], 0)
-            if count >= 0:
-                counts[row] = count
-                sizes[row] = facts.view(np.int64)[_SIZE_LONG]
-        _close(descriptor)
+
+@compiled
+def close_file(descriptor: int) -> None:
+    """Close a descriptor."""
+    _close(descriptor)
+
+
+@compiled
+def size_of(descriptor: int, scratch: Bytes) -> int:
+    """Return the bytes of a regular file, -1 for anything else; ``scratch`` holds at least ``STATX_BYTES``."""
+    scratch[STATX_BYTES - 1] = 0  # the empty path
+    if _statx(descriptor, scratch[STATX_BYTES - 1 :].ctypes, _EMPTY_PATH, _TYPE_AND_SIZE, scratch.ctypes) != 0:
+        return -1
+    is_regular = (scratch.view(np.uint16)[_MODE_SHORT] & _KIND) == _REGULAR
+    return int(scratch.view(np.int64)[_SIZE_LONG]) if is_regular else -1
+
+
+@compiled
+def read_from(descriptor: int, offset: int, out: Bytes) -> int:
+    """Fill ``out`` from an offset on as far as the file goes; return the bytes read, -1 where reading fails."""
+    done = 0
+    while done < out.size:
+        count = _pread(descriptor, out[done:].ctypes, out.size - done, offset + done)
+        if count < 0:
+            return -1
+        if count == 0:
+            break
+        done += count
+    return done
 
 
 @compiled
@@ -109,15 +126,9 @@ def read_at(names: Names, index: int, offset: int, out: Bytes) -> int:
     Returns:
         Bytes read; -1 where the file cannot be opened or read.
     """
-    descriptor = _open(names.text[names.starts[index] :].ctypes, _FLAGS)
+    descriptor = open_file(names, index)
     if descriptor < 0:
         return -1
-    done = 0
-    while done < out.size:
-        count = _pread(descriptor, out[done:].ctypes, out.size - done, offset + done)
-        if count <= 0:
-            done = done if count == 0 else -1
-            break
-        done += count
-    _close(descriptor)
+    done = read_from(descriptor, offset, out)
+    close_file(descriptor)
     return done

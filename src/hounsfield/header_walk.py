@@ -117,37 +117,48 @@ class Walked:
 
     def values(self, column: int) -> list[bytes]:
         """Return the raw value of every row; empty where it is not there, is a sequence, or the row is not plain."""
-        plain = (self.status == HeaderStatus.PLAIN) & (self.positions[:, column] >= 0)
-        plain &= (self.lengths[:, column] > 0) & (self.vrs[:, column] != _SEQUENCE)
+        values, places = self.runs(column)
+        return [values[place] for place in places]
+
+    def runs(self, column: int) -> tuple[list[bytes], list[int]]:
+        """Return the value of each run of rows that share it, and the run of every row: of a series, few differ."""
+        changes = self._changes[:, column]
+        first = np.flatnonzero(changes)
+        is_there = (self.status == HeaderStatus.PLAIN) & (self.lengths[:, column] > 0)
+        is_there &= (self.positions[:, column] >= 0) & (self.vrs[:, column] != _SEQUENCE)
+        places = (np.cumsum(changes) - 1).tolist()
         if self.longer:
-            return [self.value(row, column) if is_there else b"" for row, is_there in enumerate(plain.tolist())]
-        offsets = np.arange(len(plain)) * self.buffers.shape[1] + self.positions[:, column]
-        starts = np.where(plain, offsets, 0).tolist()
-        stops = np.where(plain, offsets + self.lengths[:, column], 0).tolist()
-        every = memoryview(self.buffers.reshape(-1))
-        return [every[start:stop].tobytes() for start, stop in zip(starts, stops, strict=True)]
+            return [self.value(row, column) if is_there[row] else b"" for row in first.tolist()], places
+        starts = np.where(is_there[first], first * self.buffers.shape[1] + self.positions[first, column], 0)
+        stops = np.where(is_there[first], starts + self.lengths[first, column], 0)
+        every = self.buffers.reshape(-1).data
+        pairs = zip(starts.tolist(), stops.tolist(), strict=True)
+        return [every[start:stop].tobytes() for start, stop in pairs], places
 
     def is_constant(self, column: int) -> bool:
-        """Tell whether a value is the same bytes, or is not there, in every plain row."""
-        return self._constant[column]
-
-    @cached_property
-    def _constant(self) -> list[bool]:
-        from hounsfield.header_walk_kernels import compare_rows
-
-        found: list[bool] = compare_rows(self.buffers, self.status, self.positions, self.lengths).tolist()
-        if not self.longer:
-            return found
+        """Tell whether a value is the same bytes, or is not there, in every plain row; of sequences only that."""
         rows = np.flatnonzero(self.status == HeaderStatus.PLAIN)
-        return [self._is_alike(column, rows) for column in range(len(found))]
-
-    def _is_alike(self, column: int, rows: npt.NDArray[np.intp]) -> bool:
-        """Compare the values of rows of which some are longer than their buffer."""
+        is_together = len(rows) == len(self) and not self.longer
+        if is_together:
+            return not self._changes[1:, column].any()
         is_there = self.positions[rows, column] >= 0
         if not is_there.all():
             return not is_there.any()
-        has_sequence = bool((self.vrs[rows, column] == _SEQUENCE).any())
-        return not has_sequence and len({self.value(int(row), column) for row in rows}) == 1
+        is_sequence = self.vrs[rows, column] == _SEQUENCE
+        return bool(is_sequence.all()) or (
+            not is_sequence.any() and len({self.value(int(row), column) for row in rows}) == 1
+        )
+
+    @cached_property
+    def _changes(self) -> npt.NDArray[np.bool_]:
+        """(n, k) whether a value may differ from that of the row before."""
+        from hounsfield.header_walk_kernels import mark_changes
+
+        is_known = self.status == HeaderStatus.PLAIN
+        is_known[list(self.longer)] = False
+        found = np.stack([self.positions, self.lengths, self.vrs], axis=2)
+        changes: npt.NDArray[np.bool_] = mark_changes(self.buffers, is_known, found)
+        return changes
 
     def head(self, row: int) -> npt.NDArray[np.uint8]:
         """Return the first bytes of a file, as many as its header needed or more."""
@@ -206,36 +217,36 @@ _PIXEL_COLUMNS = ("pixel_tag", "pixel_offset", "pixel_length")
 
 def _walk(paths: Sequence[Path | str], keys: npt.NDArray[np.int64], capacity: int, threads: int) -> Walked:
     from hounsfield.compiled import in_threads, spans
-    from hounsfield.file_kernels import pack_names, read_starts
-    from hounsfield.header_walk_kernels import Tables, Walk, walk_rows
+    from hounsfield.file_kernels import pack_names
+    from hounsfield.header_walk_kernels import Tables, Walk, walk_files, walk_rows
 
     count = len(paths)
-    rows = np.empty((count, capacity), dtype=np.uint8)
-    counts, sizes = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
     names = [os.fspath(path) for path in paths]
-    packed = pack_names(names)
-    parts = [(rows, counts, sizes, span) for span in spans(count, threads)]
-    if packed is None:
-        in_threads(_read_rows, [(names, *part) for part in parts], threads)
-    else:
-        in_threads(read_starts, [(packed, *part) for part in parts], threads)
     order = np.argsort(keys, kind="stable")
     ordered = np.stack([keys[order], order.astype(np.int64)], axis=1)
+    tables = Tables(ordered, _sorted_sequence_tags(), _vr_kinds(), _syntax_table())
     walk = Walk(
-        rows,
-        counts,
-        sizes,
+        np.empty((count, capacity), dtype=np.uint8),
+        np.zeros(count, dtype=np.int64),
+        np.full(count, -1, dtype=np.int64),
         np.empty(count, dtype=np.int8),
         np.empty(count, dtype=np.int32),
         np.empty((count, len(keys), 3), dtype=np.int64),
         np.empty((count, 3), dtype=np.int64),
         np.empty((2 * MAX_SEQUENCE_DEPTH + 2, 3), dtype=np.int64),
     )
-    walk_rows(walk, Tables(ordered, _sorted_sequence_tags(), _vr_kinds(), _syntax_table()))
-    walk.status[sizes < 0] = HeaderStatus.UNREADABLE
-    for row in np.flatnonzero(walk.status == HeaderStatus.TAIL):
-        _accept_padding(walk, int(row), names[row])
-    return Walked(rows, {}, sizes, walk.status, walk.syntax, *np.moveaxis(walk.found, 2, 0), *walk.pixels.T)
+    packed = pack_names(names)
+    if packed is not None:
+        in_threads(walk_files, [(packed, walk, tables, span) for span in spans(count, threads)], threads)
+    else:
+        parts = [(names, walk.rows, walk.counts, walk.sizes, span) for span in spans(count, threads)]
+        in_threads(_read_rows, parts, threads)
+        walk_rows(walk, tables)
+        walk.status[walk.sizes < 0] = HeaderStatus.UNREADABLE
+        for row in np.flatnonzero(walk.status == HeaderStatus.TAIL):
+            _accept_padding(walk, int(row), names[row])
+    columns = np.moveaxis(walk.found, 2, 0)
+    return Walked(walk.rows, {}, walk.sizes, walk.status, walk.syntax, *columns, *walk.pixels.T)
 
 
 def _accept_padding(walk: "Walk", row: int, name: str) -> None:

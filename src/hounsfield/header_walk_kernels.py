@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.compiled import compiled
+from hounsfield.file_kernels import STATX_BYTES, Names, close_file, open_file, read_from, size_of
 
 MORE = -1
 """The row ends before the header does: read more of the file."""
@@ -26,7 +27,7 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM = 0xFFFEE000
 _ITEM_DELIMITER = 0xFFFEE00D
 _SEQUENCE_DELIMITER = 0xFFFEE0DD
-_SQ, _UN = 0x5351, 0x554E
+_SQ, _UN, _OB, _OW = 0x5351, 0x554E, 0x4F42, 0x4F57
 _DATA_SET = 132
 _MAX_META_ELEMENTS = 100
 _DIRECTORY_CLASS = np.frombuffer(b"1.2.840.10008.1.3.10", dtype=np.uint8)
@@ -79,31 +80,72 @@ class Walk(NamedTuple):
 
 
 @compiled
+def walk_files(names: Names, walk: Walk, tables: Tables, span: tuple[int, int]) -> None:
+    """Read the start of some files and walk each while it lies in the cache.
+
+    ``counts`` and ``sizes`` are written; what cannot be read, or is no regular file, is ``UNREADABLE``.
+    """
+    scratch, levels = np.zeros(STATX_BYTES, dtype=np.uint8), np.empty_like(walk.levels)
+    for row in range(span[0], span[1]):
+        walk.counts[row], walk.sizes[row] = 0, -1
+        descriptor = open_file(names, row)
+        if descriptor >= 0:
+            size = size_of(descriptor, scratch)
+            count = read_from(descriptor, 0, walk.rows[row]) if size >= 0 else -1
+            if count >= 0:
+                walk.counts[row], walk.sizes[row] = count, size
+            _walk_row(walk, tables, row, levels)
+            if walk.status[row] == TAIL and _is_padding(walk, row, descriptor, scratch):
+                walk.status[row] = PLAIN
+            close_file(descriptor)
+        if walk.sizes[row] < 0:
+            walk.status[row] = UNREADABLE
+
+
+@compiled
 def walk_rows(walk: Walk, tables: Tables) -> None:
-    """Walk the header of every row."""
+    """Walk the header of every row that has been read."""
     for row in range(walk.rows.shape[0]):
-        walk.found[row, :, 0] = -1
-        walk.found[row, :, 1:] = 0
-        walk.pixels[row, :] = 0
-        walk.syntax[row] = -1
-        view, extent = walk.rows[row], (walk.counts[row], walk.sizes[row])
-        if extent[0] < _DATA_SET + 12 or _tag(view, 128) != 0x4944_4D43:
-            walk.status[row] = NO_DICOM
-            continue
-        if _is_program(view):
-            walk.status[row] = PROGRAM
-            continue
-        position, syntax, status = _pass_meta(view, tables, extent)
-        walk.syntax[row] = syntax
-        if status == PLAIN:
-            status = _require_encoding(view, tables.vr_kinds, extent, position, syntax > 0)
-        if status == PLAIN:
-            walk.levels[0, 0], walk.levels[0, 1] = extent[1], 0
-            walk.levels[0, 2] = EXPLICIT if syntax > 0 else 0
-            status = _walk_data_set(view, tables, (position, extent[0], extent[1]), walk.levels, walk.found[row])
-        if status == _LAST_PIXELS:
-            status = _take_pixels(walk.levels, walk.pixels[row], extent[1])
-        walk.status[row] = status
+        _walk_row(walk, tables, row, walk.levels)
+
+
+@compiled
+def _walk_row(walk: Walk, tables: Tables, row: int, levels: Integers) -> None:
+    walk.found[row, :, 0] = -1
+    walk.found[row, :, 1:] = 0
+    walk.pixels[row, :] = 0
+    walk.syntax[row] = -1
+    view, extent = walk.rows[row], (walk.counts[row], walk.sizes[row])
+    if extent[0] < _DATA_SET + 12 or _tag(view, 128) != 0x4944_4D43:
+        walk.status[row] = NO_DICOM
+        return
+    if _is_program(view):
+        walk.status[row] = PROGRAM
+        return
+    position, syntax, status = _pass_meta(view, tables, extent)
+    walk.syntax[row] = syntax
+    if status == PLAIN:
+        status = _require_encoding(view, tables.vr_kinds, extent, position, syntax > 0)
+    if status == PLAIN:
+        levels[0, 0], levels[0, 1] = extent[1], 0
+        levels[0, 2] = EXPLICIT if syntax > 0 else 0
+        status = _walk_data_set(view, tables, (position, extent[0], extent[1]), levels, walk.found[row])
+    if status == _LAST_PIXELS:
+        status = _take_pixels(levels, walk.pixels[row], extent[1])
+    walk.status[row] = status
+
+
+@compiled
+def _is_padding(walk: Walk, row: int, descriptor: int, scratch: Bytes) -> bool:
+    """Tell whether nothing but Data Set Trailing Padding follows the pixels (PS3.10 section 7.2)."""
+    end, head = walk.pixels[row, 1] + walk.pixels[row, 2], scratch[:12]
+    is_explicit = walk.syntax[row] > 0
+    header_bytes = 12 if is_explicit else 8
+    if read_from(descriptor, end, head) < header_bytes or _tag(head, 0) != 0xFFFCFFFC:
+        return False
+    if is_explicit and (_letters(head, 4) not in (_OB, _OW) or _short(head, 6) != 0):
+        return False
+    return bool(end + header_bytes + _long(head, header_bytes - 4) == walk.sizes[row])
 
 
 # ---- bytes
@@ -282,6 +324,7 @@ def _walk_data_set(  # noqa: C901 (a call costs more than a branch)
     """
     position, count, size = start
     level = 0
+    has_nested = tables.keys.shape[0] > 0 and tables.keys[-1, 0] >> 32 > 0
     while level >= 0:
         end, parent, kind = levels[level, 0], levels[level, 1], levels[level, 2]
         if position >= end:
@@ -290,6 +333,10 @@ def _walk_data_set(  # noqa: C901 (a call costs more than a branch)
             level -= 1
             continue
         is_explicit = kind & EXPLICIT != 0 and kind & ITEMS == 0
+        if is_explicit and (parent == 0 or not has_nested):
+            position = _pass_plain(view, tables, (position, end, count), found, parent == 0)
+            if position >= end:
+                continue
         tag, vr, length, head = _header(view, tables.vr_kinds, (position, end, count), is_explicit)
         if head <= 0:
             return MORE if head < 0 else STRUCTURE
@@ -323,6 +370,38 @@ def _walk_data_set(  # noqa: C901 (a call costs more than a branch)
         if status != PLAIN:
             return status
     return PLAIN
+
+
+@compiled
+def _pass_plain(view: Bytes, tables: Tables, at: tuple[int, int, int], found: Integers, is_top: bool) -> int:
+    """Pass the elements that need no thought, as most do; return the position of the first that does.
+
+    ``at`` is the position, the end of the data set and the bytes that are there. An element is left to
+    ``_walk_data_set`` when it may be a sequence or a delimiter, holds pixels, leaves its parent, or comes out of order.
+    """
+    position, end, count = at
+    keys, vr_kinds = tables.keys, tables.vr_kinds
+    wanted, last, cursor = keys.shape[0] if is_top else 0, 0, 0
+    while position + 12 <= min(end, count):
+        tag, vr = _tag(view, position), _letters(view, position + 4)
+        kind = vr_kinds[vr]
+        if kind == 1:
+            value, length = position + 8, _short(view, position + 6)
+        elif kind == 2 and vr != _SQ and vr != _UN:
+            value, length = position + 12, _long(view, position + 8)
+        else:
+            break
+        if tag <= last or tag >= _FIRST_PIXELS or length == _UNDEFINED or value + length > end:
+            break
+        while cursor < wanted and keys[cursor, 0] < tag:
+            cursor += 1
+        if cursor < wanted and keys[cursor, 0] == tag:
+            column = keys[cursor, 1]
+            if found[column, 0] >= 0 or value + length > count:
+                break
+            found[column, 0], found[column, 1], found[column, 2] = value, length, vr
+        last, position = tag, value + length
+    return position
 
 
 @compiled
@@ -402,29 +481,28 @@ def _record(keys: Integers, found: Integers, key: int, element: tuple[int, int, 
 
 
 @compiled
-def compare_rows(
-    rows: Bytes, status: npt.NDArray[np.int8], positions: Integers, lengths: Integers
-) -> npt.NDArray[np.bool_]:
-    """Tell of each wanted value whether it is the same bytes, or is not there, in every plain row."""
-    alike = np.ones(positions.shape[1], dtype=np.bool_)
-    for column in range(positions.shape[1]):
-        first = -1
-        for row in range(rows.shape[0]):
-            if status[row] != PLAIN:
-                continue
-            if first < 0:
-                first = row
-                continue
-            one, other, length = positions[first, column], positions[row, column], lengths[first, column]
-            if one < 0 and other < 0:
-                continue
-            if one < 0 or other < 0 or lengths[row, column] != length or max(one, other) + length > rows.shape[1]:
-                alike[column] = False
-                break
-            different = 0
-            for index in range(length):
-                different += rows[first, one + index] != rows[row, other + index]
-            if different:
-                alike[column] = False
-                break
-    return alike
+def mark_changes(rows: Bytes, is_known: npt.NDArray[np.bool_], found: Integers) -> npt.NDArray[np.bool_]:
+    """Tell of each wanted value whether it differs from that of the row before; sequences differ by presence alone.
+
+    Args:
+        rows: (n, capacity) first bytes of each file.
+        is_known: (n,) whether the values of a row lie in these bytes; other rows differ from all.
+        found: (n, k, 3) where each value lies, as in ``Walk``.
+    """
+    changes = np.ones((rows.shape[0], found.shape[1]), dtype=np.bool_)
+    for row in range(1, rows.shape[0]):
+        if not (is_known[row] and is_known[row - 1]):
+            continue
+        for column in range(found.shape[1]):
+            one, length, kind = found[row - 1, column, 0], found[row - 1, column, 1], found[row - 1, column, 2]
+            other = found[row, column, 0]
+            if one < 0 or other < 0:
+                changes[row, column] = one >= 0 or other >= 0
+            elif kind == _SQ or found[row, column, 2] == _SQ:
+                changes[row, column] = kind != found[row, column, 2]
+            elif found[row, column, 1] == length and max(one, other) + length <= rows.shape[1]:
+                different = 0
+                for index in range(length):
+                    different += rows[row - 1, one + index] != rows[row, other + index]
+                changes[row, column] = different > 0
+    return changes

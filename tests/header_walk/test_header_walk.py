@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from hounsfield.archive.encoding import read_start
@@ -197,3 +198,53 @@ def test_the_syntaxes_are_those_of_the_standard():
     assert all(UID(uid).is_transfer_syntax for uid in SYNTAXES)
     assert UID(SYNTAXES[0]).is_implicit_VR
     assert not any(UID(uid).is_implicit_VR for uid in SYNTAXES[1:])
+
+
+def test_reading_without_the_calls_of_the_system_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    files = [*sample_files(), tmp_path, tmp_path / "none"]
+    one = walk_headers(files, TAGS, NESTED)
+    monkeypatch.setattr("hounsfield.file_kernels.pack_names", lambda paths: None)
+    other = walk_headers(files, TAGS, NESTED)
+    plain = one.status == HeaderStatus.PLAIN
+    assert np.array_equal(one.status, other.status)
+    for name in ("sizes", "syntax", "positions", "lengths", "vrs", "pixel_tag", "pixel_offset", "pixel_length"):
+        assert np.array_equal(getattr(one, name)[plain], getattr(other, name)[plain]), name
+
+
+def test_runs_hold_each_value_once_while_it_stays():
+    names = ("MR_small.dcm", "MR_small.dcm", "CT_small.dcm", "MR_small_bigendian.dcm", "CT_small.dcm", "CT_small.dcm")
+    walked = walk_headers([PYDICOM_FILES / name for name in names], TAGS)
+    column = TAGS.index(0x00080018)
+    values, places = walked.runs(column)
+    assert places == [0, 0, 1, 2, 3, 3]
+    assert [values[place] for place in places] == [
+        walked.value(row, column) if walked.status[row] == HeaderStatus.PLAIN else b"" for row in range(len(names))
+    ]
+
+
+def test_headers_longer_than_the_first_read_are_compared_as_others_are(tmp_path: Path):
+    long, other = tmp_path / "long.dcm", tmp_path / "other.dcm"
+    dataset = pydicom.dcmread(PYDICOM_FILES / "MR_small.dcm")
+    dataset.add_new(0x00091010, "OB", bytes(20_000))
+    dataset.save_as(long)
+    dataset.PatientID = "another"
+    dataset.save_as(other)
+    walked = walk_headers([long, long, other, other], TAGS)
+    assert set(walked.longer) == {0, 1, 2, 3}
+    patient, modality = TAGS.index(0x00100020), TAGS.index(0x00080060)
+    assert walked.is_constant(modality)
+    assert not walked.is_constant(patient)
+    assert [value.strip() for value in walked.values(patient)] == [b"4MR1", b"4MR1", b"another", b"another"]
+
+
+def test_elements_out_of_order_are_found(tmp_path: Path):
+    path = tmp_path / "order.dcm"
+    raw = (PYDICOM_FILES / "MR_small.dcm").read_bytes()
+    at = raw.index(b"\x08\x00\x60\x00CS\x02\x00MR")
+    element = raw[at : at + 10]
+    patient = raw.index(b"\x10\x00\x20\x00LO")
+    path.write_bytes(raw[:at] + raw[at + 10 : patient] + element + raw[patient:])
+    walked = walk_headers([path], TAGS, NESTED)
+    assert walked.status[0] == HeaderStatus.PLAIN
+    assert walked.value(0, TAGS.index(0x00080060)) == b"MR"
+    assert_agrees(path, walked, 0)

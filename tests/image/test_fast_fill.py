@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.errors import Undecodable
-from hounsfield.image import phantoms
+from hounsfield.image import fast_fill, phantoms
 from hounsfield.image.assemble import assemble
 from hounsfield.image.codestream import sample_format
 from hounsfield.image.decode import decode_frames
@@ -169,6 +169,33 @@ def test_a_file_cut_after_the_headers_were_read_is_refused(tmp_path: Path, synta
     paths[2].write_bytes(paths[2].read_bytes()[:-400])
     with pytest.raises(Undecodable):
         assemble(series)
+
+
+def test_a_file_that_went_away_after_the_headers_were_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    paths = write_series(tmp_path, ExplicitVRLittleEndian, 16, True, 0)
+    whole = fast_fill.fill_fast
+
+    def without_one(*arguments: object) -> object:
+        paths[3].unlink(missing_ok=True)
+        return whole(*arguments)
+
+    monkeypatch.setattr("hounsfield.image.fill.fill_fast", without_one)
+    with pytest.raises(Undecodable, match="E300"):
+        assemble(series_of(paths))
+
+
+@pytest.mark.parametrize("as_float", [False, True])
+def test_without_the_calls_of_the_system_the_samples_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_float: bool
+):
+    paths = write_series(tmp_path, ExplicitVRLittleEndian, 12, True, -1024)
+    one = assemble(series_of(paths), as_float=as_float).volumes[0].array
+    monkeypatch.setattr("hounsfield.file_kernels.pack_names", lambda names: None)
+    other = assemble(series_of(paths), as_float=as_float).volumes[0].array
+    assert one.dtype == other.dtype
+    assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,10 @@ class _Batch:
         columns = [*range(shared), *range(len(_TAGS), len(_TAGS) + len(_NESTED))]
         self._own = [walked.values(shared + index) for index in range(len(_OWN))]
         differing = [walked.values(column) for column in columns if not walked.is_constant(column)]
-        self._keys: Sequence[tuple[bytes, ...]] = list(zip(*differing, strict=True)) if differing else [()] * len(walked)
+        self._keys: list[tuple[object, ...]] = list(zip(walked.syntax.tolist(), *differing, strict=True))
         is_plain = (walked.status == HeaderStatus.PLAIN) & (walked.pixel_tag > 0)
         self._is_plain = (is_plain & (walked.sizes <= self._limits.max_file_bytes)).tolist()
-        self._syntaxes, self._pixel_tags = walked.syntax.tolist(), walked.pixel_tag.tolist()
-        self._lengths = walked.pixel_length.tolist()
+        self._pixel_tags, self._lengths = walked.pixel_tag.tolist(), walked.pixel_length.tolist()
         records = [self._record(row, entry) for row, entry in enumerate(self._entries)]
         if self._digests:
             found = in_threads(_digest_of, [(record,) for record in records])
@@ -89,7 +88,7 @@ class _Batch:
             if found is None:
                 return None
             fragments, length = found
-        key = (self._syntaxes[row], tag, fragments, length, self._keys[row])
+        key = (tag, fragments, length, self._keys[row])
         if key not in self._headers:
             self._headers[key] = self._header(row, PixelElement(tag, length, fragments))
         model = self._headers[key]

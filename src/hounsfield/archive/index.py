@@ -158,12 +158,14 @@ def _read(part: Sequence[_Found], limits: Limits) -> tuple[list[FileRow], list[R
 
 def _column(walked: Walked, index: int, character_sets: Sequence[bytes]) -> list[Value]:
     """Return the values of a column; equal bytes are made into a value once."""
-    column, raws = COLUMNS[index], walked.values(index)
+    column, (raws, places) = COLUMNS[index], walked.runs(index)
     if len(set(character_sets)) == 1:
         alike = {raw: convert(column, raw, character_sets[0]) for raw in set(raws)}
-        return [alike[raw] for raw in raws]
-    made = {pair: convert(column, *pair) for pair in set(zip(raws, character_sets, strict=True))}
-    return [made[pair] for pair in zip(raws, character_sets, strict=True)]
+        values = [alike[raw] for raw in raws]
+        return [values[place] for place in places]
+    pairs = [(raws[place], character_set) for place, character_set in zip(places, character_sets, strict=True)]
+    made = {pair: convert(column, *pair) for pair in set(pairs)}
+    return [made[pair] for pair in pairs]
 
 
 def _read_carefully(item: _Found, limits: Limits) -> tuple[str, tuple[Value, ...]]:

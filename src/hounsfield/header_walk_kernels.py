@@ -202,14 +202,8 @@ def _find(keys: Integers, key: int) -> int:
 @compiled
 def _find_column(keys: Integers, key: int) -> int:
     """Return the column of a key, -1 when it is not wanted."""
-    low, high = 0, keys.shape[0]
-    while low < high:
-        middle = (low + high) >> 1
-        if keys[middle, 0] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return int(keys[low, 1]) if low < keys.shape[0] and keys[low, 0] == key else -1
+    place = _find(keys[:, 0], key)
+    return int(keys[place, 1]) if place >= 0 else -1
 
 
 # ---- file meta information
@@ -376,8 +370,8 @@ def _walk_data_set(  # noqa: C901 (a call costs more than a branch)
 def _pass_plain(view: Bytes, tables: Tables, at: tuple[int, int, int], found: Integers, is_top: bool) -> int:
     """Pass the elements that need no thought, as most do; return the position of the first that does.
 
-    ``at`` is the position, the end of the data set and the bytes that are there. An element is left to
-    ``_walk_data_set`` when it may be a sequence or a delimiter, holds pixels, leaves its parent, or comes out of order.
+    ``at``: position, end of the data set, bytes that are there. What may be a sequence or a delimiter, holds pixels,
+    leaves its parent or comes out of order is left to ``_walk_data_set``.
     """
     position, end, count = at
     keys, vr_kinds = tables.keys, tables.vr_kinds
@@ -482,27 +476,24 @@ def _record(keys: Integers, found: Integers, key: int, element: tuple[int, int, 
 
 @compiled
 def mark_changes(rows: Bytes, is_known: npt.NDArray[np.bool_], found: Integers) -> npt.NDArray[np.bool_]:
-    """Tell of each wanted value whether it differs from that of the row before; sequences differ by presence alone.
+    """Tell (n, k) of each wanted value whether it differs from that of the row before; of sequences, only their being.
 
-    Args:
-        rows: (n, capacity) first bytes of each file.
-        is_known: (n,) whether the values of a row lie in these bytes; other rows differ from all.
-        found: (n, k, 3) where each value lies, as in ``Walk``.
+    ``is_known`` (n,) tells whether the values of a row lie in its bytes; other rows differ from all.
     """
     changes = np.ones((rows.shape[0], found.shape[1]), dtype=np.bool_)
     for row in range(1, rows.shape[0]):
-        if not (is_known[row] and is_known[row - 1]):
-            continue
-        for column in range(found.shape[1]):
-            one, length, kind = found[row - 1, column, 0], found[row - 1, column, 1], found[row - 1, column, 2]
-            other = found[row, column, 0]
-            if one < 0 or other < 0:
-                changes[row, column] = one >= 0 or other >= 0
-            elif kind == _SQ or found[row, column, 2] == _SQ:
-                changes[row, column] = kind != found[row, column, 2]
-            elif found[row, column, 1] == length and max(one, other) + length <= rows.shape[1]:
-                different = 0
-                for index in range(length):
-                    different += rows[row - 1, one + index] != rows[row, other + index]
-                changes[row, column] = different > 0
+        if is_known[row] and is_known[row - 1]:
+            for column in range(found.shape[1]):
+                changes[row, column] = not _is_same(rows, row, found[row - 1, column], found[row, column])
     return changes
+
+
+@compiled
+def _is_same(rows: Bytes, row: int, one: Integers, other: Integers) -> bool:
+    """Tell whether a value, given by its place, is that of the row before."""
+    if one[0] < 0 or other[0] < 0 or one[2] == _SQ or other[2] == _SQ:
+        return bool((one[0] < 0) == (other[0] < 0) and one[2] == other[2])
+    if one[1] != other[1] or max(one[0], other[0]) + one[1] > rows.shape[1]:
+        return False
+    last, this = rows[row - 1, one[0] : one[0] + one[1]], rows[row, other[0] : other[0] + one[1]]
+    return bool((last == this).all())

@@ -171,9 +171,7 @@ def test_a_file_cut_after_the_headers_were_read_is_refused(tmp_path: Path, synta
         assemble(series)
 
 
-def test_a_file_that_went_away_after_the_headers_were_read_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_file_that_went_away_after_the_headers_were_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     paths = write_series(tmp_path, ExplicitVRLittleEndian, 16, True, 0)
     whole = fast_fill.fill_fast
 

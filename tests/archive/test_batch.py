@@ -128,3 +128,30 @@ def test_slices_without_study_and_series_that_share_a_frame_of_reference_are_one
     (study,) = opened(tmp_path, monkeypatch, fewest).studies
     (series,) = study.series
     assert len(series.instances) == len(paths)
+
+
+def test_pixels_of_another_kind_and_the_same_length_are_another_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Samples as floats differ from whole ones in nothing but the tag of their element."""
+    dataset = pydicom.dcmread(PYDICOM_FILES / "MR_small.dcm")
+    for number in range(6):
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        dataset.InstanceNumber = number
+        dataset.save_as(tmp_path / f"{number}.dcm")
+        if number == 2:
+            raw = dataset.PixelData
+            del dataset.PixelData
+            dataset.FloatPixelData = raw
+        elif number == 4:
+            dataset.PixelData = dataset.FloatPixelData
+            dataset["PixelData"].VR = "OW"
+            del dataset.FloatPixelData
+    assert_same(tmp_path, monkeypatch)
+
+
+def test_identifiers_of_a_batch_that_no_standard_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for number, uid in enumerate(("1.2.3", "01.2.03", "abc", "", "1..2", "1.2.3.4")):
+        dataset = pydicom.dcmread(PYDICOM_FILES / "MR_small.dcm")
+        dataset.SeriesInstanceUID = uid
+        dataset.SOPInstanceUID = f"1.2.3.{number}" if number % 2 else uid
+        dataset.save_as(tmp_path / f"{number}.dcm", enforce_file_format=False)
+    assert_same(tmp_path, monkeypatch)

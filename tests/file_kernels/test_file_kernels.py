@@ -81,11 +81,11 @@ def test_descriptors_are_closed(tmp_path: Path):
     path.write_bytes(b"1234")
     names, out = packed(path), np.empty(4, dtype=np.uint8)
     read_at(names, 0, 0, out)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
         read_at(names, 0, 0, out)
         read_at(packed(tmp_path), 0, 0, out)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_name_with_a_zero_is_left_to_python():

@@ -9,9 +9,12 @@ from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import NotInvertible, PrepareError
+from hounsfield.prepare.bilateral import Bilateral
 from hounsfield.prepare.deblur import RichardsonLucy
 from hounsfield.prepare.denoise import Gaussian, Median, NonLocalMeans, noise_sigma
 from hounsfield.prepare.sequence import apply_steps
+from hounsfield.prepare.variation import TotalVariation
+from hounsfield.prepare.wavelet import Wavelet
 
 CHANCE = np.random.default_rng(4)
 GEOMETRY = VolumeGeometry((4, 96, 96), (3.0, 0.5, 1.0))
@@ -46,8 +49,14 @@ def test_the_noise_is_found_within_a_tenth(sigma: float):
         (Median(size=3), 4.0),
         (NonLocalMeans(), 8.0),
         (NonLocalMeans(is_planar=False), 6.0),
+        (Bilateral(sigma_mm=1.0), 6.0),
+        (Bilateral(sigma_mm=1.5, is_planar=False), 6.0),
+        (Wavelet(), 5.0),
+        (Wavelet(rule="visu", wavelet="haar", shifts=3), 4.0),
+        (TotalVariation(), 8.0),
+        (TotalVariation(is_planar=False), 8.0),
     ],
-    ids=["gaussian", "median", "nlm", "nlm-3d"],
+    ids=str,
 )
 def test_noise_falls_against_the_truth(step: object, gain_db: float):
     noisy = truth() + np.random.default_rng(5).normal(0, 20, GEOMETRY.shape).astype(np.float32)
@@ -79,7 +88,8 @@ def test_a_known_blur_is_taken_back():
 def test_samples_without_value_stay_without_value():
     array = truth()
     array[0, 3, 4] = np.nan
-    for step in (Gaussian(sigma_mm=1.0), Median(), NonLocalMeans(sigma=5.0)):
+    steps = (Gaussian(sigma_mm=1.0), Median(), NonLocalMeans(sigma=5.0))
+    for step in (*steps, Bilateral(sigma=5.0), Wavelet(sigma=5.0), TotalVariation(sigma=5.0)):
         after, _ = apply_steps((step,), volume_of(array))
         assert np.isnan(after.array[0, 3, 4])
         assert np.isfinite(after.array).sum() == array.size - 1
@@ -95,4 +105,5 @@ def test_colour_and_quiet_volumes():
     three, _ = apply_steps((Median(),), colour)
     assert np.array_equal(three.array[2], one.array)
     flat = volume_of(np.full(GEOMETRY.shape, 3.0, np.float32))
-    assert np.array_equal(apply_steps((NonLocalMeans(),), flat)[0].array, flat.array)
+    for step in (NonLocalMeans(), Bilateral(), Wavelet(), TotalVariation()):
+        assert np.array_equal(apply_steps((step,), flat)[0].array, flat.array)

@@ -7,10 +7,11 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from hounsfield.core.volume import SliceAxis, Volume
+from hounsfield.core.volume import Volume
 from hounsfield.errors import NotInvertible, PrepareError
 from hounsfield.prepare.lucy import deconvolve_gaussian, gaussian_taps
 from hounsfield.prepare.step import STRICT, Parameters
+from hounsfield.prepare.widths import widths_of
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -47,13 +48,12 @@ class RichardsonLucy:
         """
         if not np.isfinite(volume.array).all():
             raise PrepareError("E405", step=self.name, slice_index=0)
-        widths = [self.sigma_mm / spacing for spacing in volume.geometry.spacing_mm]
-        if self.is_planar or volume.slice_axis is not SliceAxis.SPACE:
-            widths[0] = 0.0
         return {
-            "sigma": widths, "iterations": self.iterations, "variation": self.variation,
+            "sigma": widths_of(volume, self.sigma_mm, self.is_planar),
+            "iterations": self.iterations,
+            "variation": self.variation,
             "offset": float(volume.array.min()),
-        }  # fmt: skip
+        }
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Sharpen; float32."""

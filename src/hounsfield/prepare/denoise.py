@@ -8,11 +8,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy import ndimage
 
-from hounsfield.core.volume import Samples, SliceAxis, Volume
+from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import NotInvertible
 from hounsfield.prepare.channels import each_channel, finite
 from hounsfield.prepare.nlm import Likeness, non_local_means
 from hounsfield.prepare.step import STRICT, Parameters
+from hounsfield.prepare.widths import is_within_slices, widths_of
 
 _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _NORMAL = 1.4826
@@ -53,10 +54,7 @@ class Gaussian:
 
     def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
         """Record the width along slices, rows and columns, in samples."""
-        widths = [self.sigma_mm / spacing for spacing in volume.geometry.spacing_mm]
-        if self.is_planar or volume.slice_axis is not SliceAxis.SPACE:
-            widths[0] = 0.0
-        return {"sigma": widths}
+        return {"sigma": widths_of(volume, self.sigma_mm, self.is_planar)}
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Blur; float32."""
@@ -125,7 +123,7 @@ class NonLocalMeans:
     def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
         """Estimate the noise where it is not given."""
         sigma = noise_sigma(volume) if self.sigma is None else self.sigma
-        is_planar = self.is_planar or volume.slice_axis is not SliceAxis.SPACE
+        is_planar = is_within_slices(volume, self.is_planar)
         return {
             "sigma": sigma, "h": self.strength * sigma, "patch": self.patch, "search": self.search,
             "is_planar": is_planar,

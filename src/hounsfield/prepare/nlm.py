@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hounsfield.compiled import in_threads, spans
 from hounsfield.core.volume import Samples
+from hounsfield.prepare.taps import mirrored
 
 TILE_SLICES, TILE_ROWS = 8, 32
 """Part of an image that one call of the kernel fills; its sums stay in the cache of the core."""
@@ -65,9 +66,9 @@ def _fill(volume: Samples, likeness: Likeness, part: tuple[int, int, int, int], 
     from hounsfield.prepare.nlm_kernels import mean_of_alike
 
     margins = [patch + search for patch, search in zip(likeness.patch_radius, likeness.search_radius, strict=True)]
-    s = _mirrored(part[0] - margins[0], part[1] + margins[0], volume.shape[0])
-    r = _mirrored(part[2] - margins[1], part[3] + margins[1], volume.shape[1])
-    c = _mirrored(-likeness.patch_radius[1], volume.shape[2] + likeness.patch_radius[1], volume.shape[2])
+    s = mirrored(np.arange(part[0] - margins[0], part[1] + margins[0]), volume.shape[0])
+    r = mirrored(np.arange(part[2] - margins[1], part[3] + margins[1]), volume.shape[1])
+    c = mirrored(np.arange(-likeness.patch_radius[1], volume.shape[2] + likeness.patch_radius[1]), volume.shape[2])
     tile = volume[np.ix_(s, r, c)].astype(np.float32)
     box = np.array(
         [
@@ -91,12 +92,3 @@ def _taps(radius: int, likeness: Likeness) -> npt.NDArray[np.float32]:
     width = max(radius / 2, 0.5)
     taps = np.exp(-(steps**2) / (2 * width**2)) if likeness.is_gaussian else np.ones(steps.size)
     return np.asarray(taps / taps.sum(), dtype=np.float32)
-
-
-def _mirrored(start: int, stop: int, size: int) -> npt.NDArray[np.intp]:
-    """Return indices into ``range(size)``, mirrored at its first and last sample as often as needed."""
-    if size == 1:
-        return np.zeros(stop - start, np.intp)
-    period = 2 * size - 2
-    folded = np.arange(start, stop) % period
-    return np.where(folded < size, folded, period - folded)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hounsfield.errors import PrepareError
+from hounsfield.prepare.bilateral import Bilateral
 from hounsfield.prepare.clahe import Clahe
 from hounsfield.prepare.crop import Crop
 from hounsfield.prepare.deblur import RichardsonLucy
@@ -25,6 +26,8 @@ from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
 from hounsfield.prepare.square import CentreCropSquare, PadSquare
 from hounsfield.prepare.step import Step
 from hounsfield.prepare.turn import Flip, Rotate90
+from hounsfield.prepare.variation import TotalVariation
+from hounsfield.prepare.wavelet import Wavelet
 
 GROUP = "hounsfield.steps"
 
@@ -32,6 +35,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
     {
         step.name: step
         for step in (
+            Bilateral,
             CentreCropSquare,
             Clahe,
             Crop,
@@ -58,7 +62,9 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             RichardsonLucy,
             Rotate90,
             Sobel,
+            TotalVariation,
             Unsharp,
+            Wavelet,
             Window,
             ZScore,
         )

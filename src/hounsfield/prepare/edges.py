@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy.ndimage import gaussian_filter, sobel
@@ -14,8 +15,17 @@ from hounsfield.errors import NotInvertible
 from hounsfield.prepare.enhance import in_plane_sigmas
 from hounsfield.prepare.step import STRICT, Parameters
 
+Floats = npt.NDArray[np.float64]
+
 _SOBEL_GAIN = 8.0
 """What the Sobel kernel makes of a slope of one a pixel: weights 1 2 1 over two pixels."""
+
+
+def gradient(samples: Floats, row_spacing_mm: float, column_spacing_mm: float) -> tuple[Floats, Floats]:
+    """Return the Sobel gradient of a (row, column) image along rows and columns, per millimetre."""
+    down: Floats = sobel(samples, axis=0, mode="reflect") / (_SOBEL_GAIN * row_spacing_mm)
+    across: Floats = sobel(samples, axis=1, mode="reflect") / (_SOBEL_GAIN * column_spacing_mm)
+    return down, across
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -40,9 +50,7 @@ class Sobel:
         out = np.empty(volume.array.shape, dtype=np.float32)
         planes = volume.array.reshape(-1, *volume.geometry.shape[1:])
         for plane, shown in zip(planes, out.reshape(planes.shape), strict=True):
-            samples = plane.astype(np.float64)
-            down, across = sobel(samples, axis=0, mode="reflect"), sobel(samples, axis=1, mode="reflect")
-            shown[:] = np.hypot(down / (_SOBEL_GAIN * row_mm), across / (_SOBEL_GAIN * column_mm))
+            shown[:] = np.hypot(*gradient(plane.astype(np.float64), row_mm, column_mm))
         return volume.with_array(out, quantity=Quantity.ARBITRARY, presentation=Presentation())
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.bilateral import Bilateral
+from hounsfield.prepare.canny import Canny
 from hounsfield.prepare.clahe import Clahe
 from hounsfield.prepare.crop import Crop
 from hounsfield.prepare.deblur import RichardsonLucy
@@ -36,6 +37,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
         step.name: step
         for step in (
             Bilateral,
+            Canny,
             CentreCropSquare,
             Clahe,
             Crop,

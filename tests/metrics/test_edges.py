@@ -61,8 +61,7 @@ def test_the_width_of_a_gaussian_is_the_normal_quantile():
     assert pytest.approx(2 * ndtri(0.9), abs=1e-12) == RISE_PER_SIGMA
 
 
-@pytest.mark.parametrize("sigma_mm", [0.6, 1.5, 4.0])
-@pytest.mark.parametrize("spacing_mm", [0.2, 0.5])
+@pytest.mark.parametrize(("sigma_mm", "spacing_mm"), [(0.6, 0.1), (1.5, 0.2), (1.5, 0.4), (4.0, 0.2), (4.0, 1.0)])
 def test_a_blurred_step_rises_over_its_width(sigma_mm, spacing_mm):
     places = np.arange(-30, 30, spacing_mm)
     profile = gaussian_filter1d((places >= 0) * 80.0 - 1000, sigma_mm / spacing_mm, mode="nearest", truncate=6)

@@ -71,7 +71,7 @@ def rise_distance_mm(
         Millimetres; NaN where the profile has no height, or does not reach both fractions.
 
     Example:
-        >>> rise_distance_mm([0, 1, 2, 3, 4, 5], [0, 0, 5, 10, 10, 10])
+        >>> round(rise_distance_mm([0, 1, 2, 3, 4, 5], [0, 0, 5, 10, 10, 10]), 3)
         1.6
     """
     places, profile = np.asarray(positions_mm, np.float64), np.asarray(values, np.float64)

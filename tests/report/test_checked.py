@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from hounsfield.core.geometry import Calibration, VolumeGeometry
-from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quality import Evidence, QualityCheck, QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series, Study
 from hounsfield.errors import Refused
@@ -30,7 +30,7 @@ ISSUE = {
 CHECK = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["code", "name", "value", "unit", "threshold", "source", "verdict", "reason"],
+    "required": ["code", "name", "value", "unit", "threshold", "source", "verdict", "reason", "looked_at", "evidence"],
     "properties": {
         "code": {"type": "string", "pattern": "^[EQ][0-9]{3}$"},
         "name": TEXT,
@@ -40,6 +40,24 @@ CHECK = {
         "source": TEXT,
         "verdict": {"enum": ["reject", "warn", "note", "pass", "not checked"]},
         "reason": {"type": ["string", "null"]},
+        "looked_at": {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "required": ["seen", "total"],
+            "properties": {"seen": {"type": "integer"}, "total": {"type": "integer"}},
+        },
+        "evidence": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["subject", "found", "required", "source", "files"],
+                "properties": {
+                    **dict.fromkeys(("subject", "found", "required", "source"), TEXT),
+                    "files": {"type": "integer", "minimum": 1},
+                },
+            },
+        },
     },
 }
 NUMBERS = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
@@ -101,7 +119,10 @@ def checked(study: str, series: str, severities=(), is_readable=True) -> Checked
     grid = VolumeGeometry((3, 40, 50), (2.5, 0.7, 0.8), calibration=Calibration.DETECTOR) if is_readable else None
     quantity = Quantity.HOUNSFIELD if is_readable else None
     whose = Series(series, study, "CT", (), "CHEST")
-    return CheckedVolume(Study(study, (whose,)), whose, grid, quantity, tuple(map(issue, severities)))
+    found = Evidence("(0008,0060) Modality", "empty", {"type": "1"}, "PS3.3 C.7.3.1", 2)
+    told = QualityIssue("Q372", Severity.NOTE, {"count": 1, "named": found.subject, "files": 5, "total": 9}, series)
+    check = QualityCheck("conformance-required", "Q372", 1.0, "1", "> 0", told, "", (found,), (5, 9))
+    return CheckedVolume(Study(study, (whose,)), whose, grid, quantity, tuple(map(issue, severities)), (check,))
 
 
 @pytest.mark.parametrize("severities", [*itertools.product(["reject", "warn", "note"], repeat=2), (), ("note",)])
@@ -123,6 +144,8 @@ def test_the_json_has_its_form(language):
     assert (first["shape"], first["spacing_mm"]) == ([3, 40, 50], [2.5, 0.7, 0.8])
     assert (first["quantity"], first["unit"], first["calibration"]) == ("hounsfield", "[hnsf'U]", "detector")
     assert document["studies"][0]["series"][1]["shape"] is None
+    assert first["checks"][0]["looked_at"] == {"seen": 5, "total": 9}
+    assert first["checks"][0]["evidence"][0]["required"] == "type 1: a value"
     assert document["refused"][0]["name"] == "notes.txt"
     assert ("不是医疗器械" in document["disclaimer"]) is (language == "zh")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hounsfield.core.geometry import VolumeGeometry
-from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
+from hounsfield.core.quality import Evidence, QualityCheck, QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series, Study
 from hounsfield.report.checked import Checked, CheckedVolume
@@ -17,6 +17,17 @@ NOISY = QualityIssue("Q360", Severity.WARN, {"value": "200", "limit": 120}, "1.2
 CHECKS = (
     QualityCheck("noise-ct", "Q360", 200.0, "[hnsf'U]", "> 120", NOISY),
     QualityCheck("blur", "Q362", 0.7, "{pixels}", "> 3"),
+    QualityCheck(
+        "conformance-required",
+        "Q372",
+        1.0,
+        "1",
+        "> 0",
+        None,
+        "",
+        (Evidence("(0008,0060) Modality", "empty", {"type": "1"}, "PS3.3 C.7.3.1", 3),),
+        (5, 300),
+    ),
     QualityCheck("ghosting", "Q364", None, "%", "> 10", None, "unchecked-phase"),
 )
 
@@ -36,6 +47,8 @@ def test_page_and_json_stand_side_by_side(tmp_path, language):
     assert json.loads(beside.read_text(encoding="utf-8")) == checked().as_json(language)
     text = page.read_text(encoding="utf-8")
     for words in ("Noise in soft tissue", "软组织噪声", "200 HU", "&gt; 120 HU", "AJR 2015", "Not checked", "未检查"):
+        assert words in text
+    for words in ("5 of 300", "300 个中的 5 个", "(0008,0060) Modality", "no value", "1 类：须有值", "PS3.3 C.7.3.1"):
         assert words in text
     assert "不是医疗器械" in text
     assert "not a medical device" in text
@@ -63,7 +76,8 @@ def test_every_check_is_in_the_json():
     assert [(entry["name"], entry["verdict"], entry["value"]) for entry in series["checks"]] == [
         ("noise-ct", "warn", 200.0),
         ("blur", "pass", 0.7),
+        ("conformance-required", "pass", 1.0),
         ("ghosting", "not checked", None),
     ]
-    assert "phase-encoding" in series["checks"][2]["reason"]
+    assert "phase-encoding" in series["checks"][3]["reason"]
     assert series["verdict"] == "warn"

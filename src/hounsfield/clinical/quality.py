@@ -5,6 +5,7 @@ from hounsfield.core.quality import QualityCheck, QualityIssue
 from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Volume
 from hounsfield.image.checks import check_volume
+from hounsfield.image.conformance.judge import check_conformance
 from hounsfield.image.display import to_greyscale_pixels
 from hounsfield.image.quality.criteria import told_checks
 from hounsfield.image.quality.judge import judge_volume
@@ -13,7 +14,7 @@ from hounsfield.report.checked import CheckedVolume
 
 
 def inspect(study: Study, series: Series, volume: Volume, told: tuple[QualityIssue, ...]) -> Subject:
-    """Check the samples and the quality of a volume.
+    """Check the header, the samples and the quality of a volume.
 
     Args:
         study: whose.
@@ -22,7 +23,7 @@ def inspect(study: Study, series: Series, volume: Volume, told: tuple[QualityIss
         told: what the reading said already.
     """
     issues = (*told, *check_volume(volume))
-    checks = told_checks(issues, volume)
+    checks = (*told_checks(issues, volume), *check_conformance(volume.instances, series.series_instance_uid))
     if not has_reject(issues):
         is_chest = "chest" in regions_of(series.body_part_examined)
         checks = (*checks, *judge_volume(volume, series.modality, is_chest=is_chest))

@@ -41,6 +41,33 @@ class QualityIssue:
         return next_step(self.code, self.facts, language)
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that a check found: where, what was there, what is required and by which clause.
+
+    Attributes:
+        subject: what it is about, such as ``(0008,0008) ImageType``; never a value that names a patient.
+        kind: its words are the labels ``found-<kind>`` and ``required-<kind>``.
+        facts: what they name.
+        source: clause of a standard, or name of a model.
+        files: how many files show it.
+    """
+
+    subject: str
+    kind: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    source: str = ""
+    files: int = 1
+
+    def found(self, language: Language = "en") -> str:
+        """Return what was there, in a language."""
+        return sentence(f"ui.found-{self.kind}", self.facts, language)
+
+    def required(self, language: Language = "en") -> str:
+        """Return what is required, in a language."""
+        return sentence(f"ui.required-{self.kind}", self.facts, language)
+
+
 class CheckVerdict(StrEnum):
     """What one check came to."""
 
@@ -63,6 +90,8 @@ class QualityCheck:
         threshold: where a fault begins, such as ``> 100``; empty for yes or no.
         issue: the fault that was found, None without one.
         reason: label that says why nothing was checked, empty where something was.
+        evidence: each single finding of a check that makes many.
+        looked_at: how many files or slices were looked at, and of how many; None where all were.
     """
 
     name: str
@@ -72,6 +101,8 @@ class QualityCheck:
     threshold: str = ""
     issue: QualityIssue | None = None
     reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    looked_at: tuple[int, int] | None = None
 
     @property
     def verdict(self) -> CheckVerdict:

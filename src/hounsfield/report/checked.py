@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.core.geometry import VolumeGeometry
-from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
+from hounsfield.core.quality import Evidence, QualityCheck, QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series, Study
 from hounsfield.messages import Language, sentence
@@ -103,4 +103,16 @@ def _check(check: QualityCheck) -> dict[str, Any]:
         "source": sentence(f"ui.check-{check.name}-source"),
         "verdict": check.verdict.value,
         "reason": sentence(f"ui.{check.reason}") if check.reason else None,
+        "looked_at": {"seen": check.looked_at[0], "total": check.looked_at[1]} if check.looked_at else None,
+        "evidence": [_evidence(one) for one in check.evidence],
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "subject": evidence.subject,
+        "found": evidence.found(),
+        "required": evidence.required(),
+        "source": evidence.source,
+        "files": evidence.files,
     }

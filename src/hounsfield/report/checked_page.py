@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.core.quality import QualityCheck
+from hounsfield.core.quality import Evidence, QualityCheck
 from hounsfield.messages import Language
 from hounsfield.report.checked import Checked, CheckedVolume, Verdict
 from hounsfield.report.facts import Row
@@ -12,7 +12,7 @@ from hounsfield.report.html import render
 from hounsfield.report.json import render_json
 from hounsfield.report.page import Reason, reason
 from hounsfield.report.picture import data_address
-from hounsfield.report.text import Text, ui
+from hounsfield.report.text import Text, both, ui
 
 PAGE_NAME = "check.html"
 JSON_NAME = "check.json"
@@ -20,16 +20,29 @@ PICTURE_SIDE = 512
 
 
 @dataclass(frozen=True)
+class FindingLine:
+    """One finding of a check that makes many."""
+
+    subject: str
+    found: Text
+    required: Text
+    source: str
+    files: int
+
+
+@dataclass(frozen=True)
 class CheckLine:
-    """One check as it is shown; ``detail`` says why it was not made."""
+    """One check as it is shown; ``details`` say why it was not made, or how much was looked at."""
 
     state: str
     name: Text
     value: str
     threshold: str
     verdict: Text
-    detail: Text | None
+    details: tuple[Text, ...]
     source: Text
+    findings: tuple[FindingLine, ...]
+    counted: Text
 
 
 @dataclass(frozen=True)
@@ -98,12 +111,21 @@ def _volume(volume: CheckedVolume) -> VolumeView:
 def _line(check: QualityCheck) -> CheckLine:
     state = check.verdict.value.replace(" ", "-")
     unit = {"[hnsf'U]": "HU", "1": ""}.get(check.unit, check.unit.strip("{}"))
+    details = [ui(check.reason)] if check.reason else []
+    if check.looked_at:
+        details.append(ui("quality-looked-at", seen=check.looked_at[0], total=check.looked_at[1]))
     return CheckLine(
         state=state,
         name=ui(f"check-{check.name}"),
         value="" if check.value is None else f"{check.value:.3g} {unit}".strip(),
         threshold=f"{check.threshold} {unit}".strip() if check.threshold else "",
         verdict=ui(f"verdict-{state}"),
-        detail=ui(check.reason) if check.reason else None,
+        details=tuple(details),
         source=ui(f"check-{check.name}-source"),
+        findings=tuple(_finding(one) for one in check.evidence),
+        counted=ui("quality-findings", count=len(check.evidence)),
     )
+
+
+def _finding(evidence: Evidence) -> FindingLine:
+    return FindingLine(evidence.subject, both(evidence.found), both(evidence.required), evidence.source, evidence.files)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -70,3 +71,36 @@ def test_a_strangers_file_is_not_overwritten(tmp_path: Path):
     with pytest.raises(ReportError, match="E680"):
         check(tmp_path / "a.png", output=tmp_path / "out")
     assert (tmp_path / "out" / "check.html").read_text() == "mine"
+
+
+def test_a_header_that_breaks_the_standard_is_told_with_clause_and_tag(tmp_path: Path):
+    """One attribute of type 1 emptied in every slice: one finding, a warning, and the slices can still be read."""
+    paths = write_ct(tmp_path)
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        dataset.ImageType = None
+        dataset.save_as(path)
+    (volume,) = check(tmp_path).volumes
+    told = {item.name: item for item in volume.checks}["conformance-required"]
+    assert told.verdict.value == "warn"
+    assert volume.verdict is Verdict.WARN
+    assert [(one.subject, one.found(), one.source) for one in told.evidence] == [
+        ("(0008,0008) ImageType", "no value", "PS3.3 C.8.2.1")
+    ]
+    assert told.looked_at is not None
+    assert told.looked_at[1] == len(paths)
+    assert told.issue in volume.issues
+
+
+def test_a_header_that_keeps_the_standard_passes_every_such_check(tmp_path: Path):
+    write_ct(tmp_path)
+    (volume,) = check(tmp_path).volumes
+    verdicts = {item.name: item.verdict.value for item in volume.checks if item.name.startswith("conformance-")}
+    assert len(verdicts) == 8
+    assert set(verdicts.values()) == {"pass"}
+
+
+def test_a_picture_has_no_header_to_be_held_against_it(tmp_path: Path):
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (128, 128), np.uint8)).save(tmp_path / "a.png")
+    (volume,) = check(tmp_path / "a.png").volumes
+    assert {item.reason for item in volume.checks if item.name.startswith("conformance-")} == {"unchecked-no-header"}

@@ -135,8 +135,12 @@ def filtered(samples: np.ndarray, kind: int) -> bytes:
 
 
 def make_png(samples: np.ndarray, kind: int = 0, parts: int = 1, extra: bytes = b"") -> bytes:
+    return wrap_png(samples, filtered(samples, kind), parts, extra)
+
+
+def wrap_png(samples: np.ndarray, lines: bytes, parts: int = 1, extra: bytes = b"") -> bytes:
     rows, columns = samples.shape
-    packed = zlib.compress(filtered(samples, kind))
+    packed = zlib.compress(lines)
     edges = [len(packed) * part // parts for part in range(parts + 1)]
     body = b"".join(chunk(b"IDAT", packed[a:b]) for a, b in pairwise(edges))
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, samples.dtype.itemsize * 8, 0, 0, 0, 0))
@@ -151,6 +155,21 @@ def test_every_filter_of_png(tmp_path, bits, kind):
     np.testing.assert_array_equal(read_plain_png(instance.path, PixelLimits()), samples)
     np.testing.assert_array_equal(np.asarray(Image.open(instance.path)).astype(samples.dtype), samples)
     expect_same(instance)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_filters_that_change_from_line_to_line(tmp_path, bits):
+    samples = picture(bits)
+    line = 1 + samples.shape[1] * samples.dtype.itemsize
+    every = [filtered(samples, kind) for kind in range(5)]
+    chance = np.random.default_rng(bits)
+    for turn in range(4):
+        kinds = chance.integers(0, 5, len(samples)) if turn else np.arange(len(samples)) // 2 % 5
+        lines = b"".join(every[kind][row * line : (row + 1) * line] for row, kind in enumerate(kinds))
+        path = tmp_path / f"{turn}.png"
+        path.write_bytes(wrap_png(samples, lines))
+        np.testing.assert_array_equal(np.asarray(Image.open(path)).astype(samples.dtype), samples)
+        np.testing.assert_array_equal(read_plain_png(path, PixelLimits()), samples)
 
 
 def test_png_of_other_writers(tmp_path):

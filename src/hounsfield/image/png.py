@@ -42,7 +42,7 @@ def read_plain_png(path: Path, limits: PixelLimits) -> npt.NDArray[Any] | None:
         Undecodable: ``E370``, the file is too short for the picture it announces, or does not unpack to it; ``E303``
             beyond the limits.
     """
-    from hounsfield.image.radiograph_kernels import unfilter, widen
+    from hounsfield.image.radiograph_kernels import unfilter, unfilter_words
 
     limits.require_file(path.stat().st_size)
     found = parse_plain_png(path.read_bytes())
@@ -56,12 +56,12 @@ def read_plain_png(path: Path, limits: PixelLimits) -> npt.NDArray[Any] | None:
     lines = np.empty((found.rows, line), np.uint8)
     with refusing("E370", expected=f"{lines.size}"):
         unpacked = imagecodecs.deflate_decode(found.packed, out=lines.reshape(-1).data)
-    if len(unpacked) != lines.size or not unfilter(lines, step):
+    samples = np.empty((found.rows, found.columns), np.uint16 if step == 2 else np.uint8)
+    is_whole = len(unpacked) == lines.size
+    if not is_whole or not (unfilter_words(lines, samples) if step == 2 else unfilter(lines, step)):
         raise Undecodable("E370", found=f"{len(unpacked)}", expected=f"{lines.size}")
     if step == 1:
-        return np.ascontiguousarray(lines[:, 1:])
-    samples = np.empty((found.rows, found.columns), np.uint16)
-    widen(lines, samples)
+        samples[...] = lines[:, 1:]
     return samples
 
 

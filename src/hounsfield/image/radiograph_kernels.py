@@ -23,27 +23,13 @@ def _paeth(left: np.int32, above: np.int32, corner: np.int32) -> np.int32:
 
 
 @compiled
-def _add_left(line: Bytes, step: int) -> None:
-    """Undo the filter of most writers of radiographs; the sums stay in registers."""
-    if step == 2:
-        high, low = np.uint8(0), np.uint8(0)
-        for at in range(0, line.size - 1, 2):
-            high += line[at]
-            low += line[at + 1]
-            line[at] = high
-            line[at + 1] = low
-        return
-    for at in range(step, line.size):
-        line[at] += line[at - step]
-
-
-@compiled
 def _unfilter_line(kind: int, line: Bytes, above: Bytes, step: int) -> None:
     if kind == _UP:
         for at in range(line.size):
             line[at] += above[at]
     elif kind == _SUB:
-        _add_left(line, step)
+        for at in range(step, line.size):
+            line[at] += line[at - step]
     elif kind == _AVERAGE:
         for at in range(line.size):
             left = np.int32(line[at - step]) if at >= step else np.int32(0)
@@ -78,12 +64,54 @@ def unfilter(lines: Bytes, step: int) -> bool:
 
 
 @compiled
-def widen(lines: Bytes, samples: npt.NDArray[np.uint16]) -> None:
-    """Write the 16-bit samples (row, column) of unfiltered lines; the high byte comes first (ISO 15948, 7.1)."""
-    for row in range(samples.shape[0]):
-        line = lines[row, 1:]
-        for column in range(samples.shape[1]):
-            samples[row, column] = (np.uint16(line[2 * column]) << np.uint16(8)) | np.uint16(line[2 * column + 1])
+def unfilter_words(lines: Bytes, samples: npt.NDArray[np.uint16]) -> bool:
+    """Undo the filters of 16-bit samples and write them (row, column); the high byte comes first (ISO 15948, 7.1).
+
+    Args:
+        lines: (row, 1 + bytes of a row), as ``unfilter`` takes them; some are left as they were.
+        samples: (row, column) out.
+
+    Returns:
+        False where a line names a filter that does not exist.
+    """
+    above, is_undone = np.zeros(lines.shape[1] - 1, np.uint8), True
+    for row in range(lines.shape[0]):
+        kind, line = lines[row, 0], lines[row, 1:]
+        if kind > _PAETH:
+            return False
+        if kind == _SUB:
+            _sum_words(line, samples[row])
+            is_undone = False
+        else:
+            if not is_undone and kind > _SUB:
+                _split(samples[row - 1], above)
+            _unfilter_line(kind, line, above, 2)
+            _join(line, samples[row])
+            is_undone = True
+        above = line
+    return True
+
+
+@compiled
+def _sum_words(line: Bytes, samples: npt.NDArray[np.uint16]) -> None:
+    """Undo the filter of most writers of radiographs: two sums of bytes that run in one register."""
+    total, lanes = np.uint32(0), np.uint32(0x00FF00FF)
+    for column in range(samples.size):
+        high, low = np.uint32(line[2 * column]), np.uint32(line[2 * column + 1])
+        total = (total + (high | low << np.uint32(16))) & lanes
+        samples[column] = np.uint16((total & np.uint32(0xFF)) << np.uint32(8) | total >> np.uint32(16))
+
+
+@compiled
+def _join(line: Bytes, samples: npt.NDArray[np.uint16]) -> None:
+    for column in range(samples.size):
+        samples[column] = np.uint16(line[2 * column]) << np.uint16(8) | np.uint16(line[2 * column + 1])
+
+
+@compiled
+def _split(samples: npt.NDArray[np.uint16], line: Bytes) -> None:
+    for column in range(samples.size):
+        line[2 * column], line[2 * column + 1] = samples[column] >> 8, samples[column] & 0xFF
 
 
 @compiled_reordered
@@ -105,7 +133,14 @@ def average_areas(samples: npt.NDArray[Any], out: npt.NDArray[np.float32], slope
         intercept: of the rescaling.
     """
     rows, columns = samples.shape
-    high, wide = rows / out.shape[0], columns / out.shape[1]
+    area = rows / out.shape[0] * columns / out.shape[1]
+    edges = np.empty((out.shape[1], 2), np.int64)
+    parts = np.empty((out.shape[1], 2), np.float64)
+    for column in range(out.shape[1]):
+        start, stop = column * columns / out.shape[1], (column + 1) * columns / out.shape[1]
+        low, top = int(start), min(int(np.ceil(stop)), columns)
+        edges[column, 0], edges[column, 1] = low, top
+        parts[column, 0], parts[column, 1] = start - low, top - stop
     total = np.empty(columns, np.float32)
     for row in range(out.shape[0]):
         total[:] = 0
@@ -113,9 +148,8 @@ def average_areas(samples: npt.NDArray[Any], out: npt.NDArray[np.float32], slope
         for source in range(int(first), min(int(np.ceil(after)), rows)):
             add_line(samples[source], min(after, source + 1) - max(first, source), total)
         for column in range(out.shape[1]):
-            start, stop = column * columns / out.shape[1], (column + 1) * columns / out.shape[1]
-            low, top = int(start), min(int(np.ceil(stop)), columns)
-            found = -total[low] * (start - low) - total[top - 1] * (top - stop)
+            low, top = edges[column]
+            found = -total[low] * parts[column, 0] - total[top - 1] * parts[column, 1]
             for source in range(low, top):
                 found += total[source]
-            out[row, column] = found / (high * wide) * slope + intercept
+            out[row, column] = found / area * slope + intercept

@@ -95,7 +95,7 @@ def _fill_native(filler: "_Filler") -> tuple[int, int] | None:
     if names is None or len(spans_of) != len(frames):
         return None
     offsets = np.array([span.offset for span in spans_of], dtype=np.int64)
-    layout, parts = frames[0].layout, spans(len(frames), core_count())
+    layout, parts = frames[0].layout, spans(len(frames), 8 * core_count())
     if filler.scale.intercept is not None:
         form = (layout.bits_stored, layout.is_signed, filler.scale.intercept)
         found = in_threads(read_words, [(names, offsets, out.view(np.uint16), form, part) for part in parts])

@@ -17,6 +17,8 @@ SETTINGS = {
     "missing-slices": {"slices": [0]},
     "flip": {"axis": "columns", "probability": 0.5},
     "gamma": {"gamma": 0.7},
+    "n4": {"levels": 2, "iterations": 5},
+    "nyul": {"percentiles": [1.0, 50.0, 99.0], "landmarks": [0.0, 45.0, 100.0]},
     "gaussian": {"sigma_mm": 1.5},
     "richardson-lucy": {"sigma_mm": 1.5, "iterations": 2},
     "resample": {"spacing_mm": 1.3},

@@ -17,6 +17,8 @@ from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
 from hounsfield.prepare.grey import Grey
 from hounsfield.prepare.multiscale import MultiscaleXray
+from hounsfield.prepare.n4 import N4
+from hounsfield.prepare.nyul import Nyul
 from hounsfield.prepare.orient import Orient
 from hounsfield.prepare.pad import Pad
 from hounsfield.prepare.repair import DeadLines, Inpaint, MissingSlices
@@ -52,7 +54,9 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             Median,
             MissingSlices,
             MultiscaleXray,
+            N4,
             NonLocalMeans,
+            Nyul,
             Orient,
             Pad,
             PadSquare,

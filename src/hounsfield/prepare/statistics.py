@@ -75,3 +75,17 @@ def _without_markers(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32
     low, high = float(samples.min()), float(samples.max())
     below = samples < high - MARKER_RANGE_FRACTION * (high - low)
     return samples[below] if below.mean() >= 1 - MARKER_AREA_FRACTION else samples
+
+
+def otsu_level(samples: npt.NDArray[np.floating]) -> float:
+    """Return the level that parts samples into two classes of the largest variance between them (Otsu 1979).
+
+    It is the centre of the last bin of the lower class, of a histogram of 256 bins.
+    """
+    counts, edges = np.histogram(samples, bins=256)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
+    mean_below = np.cumsum(counts * centres) / np.maximum(below, 1)
+    mean_above = np.cumsum((counts * centres)[::-1])[::-1] / np.maximum(above, 1)
+    between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
+    return float(centres[int(between.argmax())])

@@ -10,6 +10,7 @@ from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
 from hounsfield.cli.talk import Talk
 
 if TYPE_CHECKING:
+    from hounsfield.archive.limits import Limits
     from hounsfield.core.trace import Trace
     from hounsfield.prepare.step import Step
 
@@ -36,8 +37,9 @@ def prepare(
 
     settings = read_settings({"language": language})
     talk = Talk(as_json, settings.language, quiet)
-    done = _asked(steps, steps_file, trace)
-    options = PreparingOptions(volume, reference, settings.language, pipeline_options(settings).limits)
+    limits = pipeline_options(settings).limits
+    done = _asked(steps, steps_file, trace, limits)
+    options = PreparingOptions(volume, reference, settings.language, limits)
     with talk.progress(talk.label("preparing")):
         prepared = prepare_volume(source, output, done, options)
     data = {
@@ -52,16 +54,20 @@ def prepare(
     return 0
 
 
-def _asked(steps: str | None, steps_file: Path | None, trace: Path | None) -> "tuple[Step, ...] | Trace":
+def _asked(
+    steps: str | None, steps_file: Path | None, trace: Path | None, limits: "Limits"
+) -> "tuple[Step, ...] | Trace":
     from hounsfield.errors import SettingsError
     from hounsfield.prepare.notation import parse_steps, read_steps, read_trace
     from hounsfield.prepare.sequence import build_steps
+    from hounsfield.supplied import supply_files
 
     if sum(given is not None for given in (steps, steps_file, trace)) != 1:
         raise SettingsError("E465")
     if trace is not None:
         return read_trace(trace)
-    return build_steps(parse_steps(steps) if steps is not None else read_steps(steps_file or Path()))
+    asked = parse_steps(steps) if steps is not None else read_steps(steps_file or Path())
+    return build_steps(supply_files(asked, limits))
 
 
 def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:

@@ -106,7 +106,8 @@ class N4:
         shape: tuple[int, int, int],
     ) -> Floats:
         """Return the control points of the logarithm of the field."""
-        lattice = np.zeros([1 if count == 1 else 4 for count in shape])
+        lattice: Floats = np.zeros([1 if count == 1 else 4 for count in shape])
+        field: Floats = np.zeros_like(logarithm)
         for level in range(self.levels):
             lattice = lattice if level == 0 else refined(lattice)
             axes = _axes(places, shape, 1 << level)
@@ -123,7 +124,7 @@ class N4:
                 if ratio.std() / ratio.mean() < self.convergence:
                     break
         # All splines at a place add up to 1: a constant of the lattice is one of the field.
-        return lattice - field[is_tissue].mean()
+        return np.asarray(lattice - field[is_tissue].mean())
 
 
 def bias_field(parameters: Parameters, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:

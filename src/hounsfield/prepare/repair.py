@@ -6,13 +6,15 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
 from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import NotInvertible, PrepareError
+from hounsfield.prepare.packed import unpack_mask
+from hounsfield.prepare.resample_to import require_same_grid
 from hounsfield.prepare.step import STRICT, Parameters
 
 _LEAD = 1.5
@@ -115,7 +117,13 @@ class MissingSlices:
 class Inpaint:
     """Fill holes of each slice with the smooth surface over their rims: Laplace's equation on the pixels of the hole.
 
-    A hole is where samples are NaN or infinite, or equal ``value``. The edge of the picture is a free rim.
+    A hole is where samples are NaN or infinite, equal ``value``, or lie in ``mask``. The edge of the picture is a free
+    rim.
+
+    Attributes:
+        value: of samples to fill.
+        mask: on the grid of the volume, as ``packed.pack_mask`` writes it. On the command line ``mask=PATH`` takes
+            whatever is not 0 in the volume of a file.
     """
 
     name: ClassVar[str] = "inpaint"
@@ -123,6 +131,14 @@ class Inpaint:
     changes_appearance: ClassVar[bool] = True
 
     value: float | None = None
+    mask: dict[str, Any] | None = None
+
+    @field_validator("mask")
+    @classmethod
+    def _check_mask(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            unpack_mask(value)
+        return value
 
     def settings(self) -> dict[str, Any]:
         """Return the settings."""
@@ -132,9 +148,9 @@ class Inpaint:
         """Record how many samples of each slice are filled.
 
         Raises:
-            PrepareError: ``E405``, a slice is all hole.
+            PrepareError: ``E405``, a slice is all hole; ``E445``, the mask lies on another grid.
         """
-        holes = self._holes(volume.array)
+        holes = self._holes(volume)
         for index in range(volume.geometry.shape[0]):
             if holes[..., index, :, :].all(axis=(-2, -1)).any():
                 raise PrepareError("E405", step=self.name, slice_index=index)
@@ -144,7 +160,7 @@ class Inpaint:
         """Fill, float32."""
         out = volume.array.astype(np.float32)
         planes = out.reshape(-1, *out.shape[-2:])
-        for plane, hole in zip(planes, self._holes(volume.array).reshape(planes.shape), strict=True):
+        for plane, hole in zip(planes, self._holes(volume).reshape(planes.shape), strict=True):
             if hole.any():
                 plane[hole] = _harmonic(plane.astype(np.float64), hole)
         return volume.with_array(out)
@@ -153,9 +169,15 @@ class Inpaint:
         """Refuse: what was in the holes is gone."""
         raise NotInvertible("E403", step=self.name)
 
-    def _holes(self, array: Samples) -> npt.NDArray[np.bool_]:
-        holes = ~np.isfinite(array)
-        return holes if self.value is None else holes | (array == self.value)
+    def _holes(self, volume: Volume) -> npt.NDArray[np.bool_]:
+        holes = ~np.isfinite(volume.array)
+        if self.value is not None:
+            holes |= volume.array == self.value
+        if self.mask is not None:
+            flags, grid = unpack_mask(self.mask)
+            require_same_grid(volume.geometry, grid, self.name)
+            holes |= flags
+        return holes
 
 
 def _dead(plane: npt.NDArray[np.float64], threshold: float) -> list[int]:

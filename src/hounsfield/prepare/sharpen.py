@@ -28,7 +28,7 @@ def sharpened(samples: Floats, fwhm: float, wiener_noise: float, bins: int = BIN
     first = np.minimum(places.astype(np.intp), bins - 2)
     part = places - first
     # Each sample is shared by the two bins around it (a Parzen window of one bin).
-    counts = np.bincount(first, 1 - part, bins) + np.bincount(first + 1, part, bins)
+    counts: Floats = np.zeros(bins) + np.bincount(first, 1 - part, bins) + np.bincount(first + 1, part, bins)
     expected = _expected(counts, low, width, (fwhm, wiener_noise))
     return np.asarray(expected[first] * (1 - part) + expected[first + 1] * part)
 

@@ -1,0 +1,1 @@
+"""Tests of the files that steps are given by name."""

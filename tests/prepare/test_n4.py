@@ -180,6 +180,54 @@ def test_sharpening_undoes_a_blur_of_the_histogram():
     np.testing.assert_array_equal(sharpened(np.full(9, 2.0), 0.15, 0.01), np.full(9, 2.0))
 
 
+def sharpened_bin_by_bin(samples, fwhm, noise, bins=200):
+    """Return the sharpened samples by the loops of ``itkN4BiasFieldCorrectionImageFilter.hxx``, written again."""
+    low, high = samples.min(), samples.max()
+    slope = (high - low) / (bins - 1)
+    histogram = np.zeros(bins)
+    for sample in samples:
+        place = (sample - low) / slope
+        index = int(np.floor(place))
+        if place == index:
+            histogram[index] += 1
+        elif index < bins - 1:
+            histogram[index] += 1 - (place - index)
+            histogram[index + 1] += place - index
+    padded = 2 ** (int(np.ceil(np.log2(bins))) + 1)
+    offset = (padded - bins) // 2
+    spread = np.zeros(padded)
+    spread[offset : offset + bins] = histogram
+    scaled = fwhm / slope
+    factor, scale = 4 * np.log(2) / scaled**2, 2 * np.sqrt(np.log(2) / np.pi) / scaled
+    kernel = np.zeros(padded)
+    kernel[0] = scale
+    for bin_ in range(1, padded // 2):
+        kernel[bin_] = kernel[padded - bin_] = scale * np.exp(-(bin_**2) * factor)
+    kernel[padded // 2] = scale * np.exp(-0.25 * padded**2 * factor)
+    blur = np.fft.fft(kernel)
+    wiener = np.conj(blur) / (np.conj(blur) * blur + noise)
+    true = np.maximum(np.fft.ifft(np.fft.fft(spread) * wiener.real).real, 0)
+    values = low + (np.arange(padded) - offset) * slope
+    expected = np.fft.ifft(np.fft.fft(values * true) * blur).real / np.fft.ifft(np.fft.fft(true) * blur).real
+    expected = expected[offset : offset + bins]
+    found = []
+    for sample in samples:
+        place = (sample - low) / slope
+        index = int(np.floor(place))
+        if index < bins - 1:
+            found.append(expected[index] + (expected[index + 1] - expected[index]) * (place - index))
+        else:
+            found.append(expected[-1])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("fwhm", [0.05, 0.15, 0.4])
+def test_sharpening_is_that_of_itk(fwhm):
+    chance = np.random.default_rng(4)
+    measured = np.log(np.where(chance.random(3000) < 0.3, 200.0, 500.0)) + chance.normal(0, 0.08, 3000)
+    np.testing.assert_allclose(sharpened(measured, fwhm, 0.01), sharpened_bin_by_bin(measured, fwhm, 0.01), atol=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_otsu_is_that_of_skimage(seed):
     chance = np.random.default_rng(seed)

@@ -14,12 +14,14 @@ import hounsfield
 from hounsfield.cli import main
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quality import Severity
+from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Volume
 from hounsfield.errors import EnhancedPixels, InconsistentSeries, SettingsError
 from hounsfield.image.assemble import Assembly, assemble
 from hounsfield.image.phantoms import HeadPhantom, Pose, pose_geometry, write_enhanced_ct, write_head
 from hounsfield.image.phantoms.ct import BodyPhantom
-from hounsfield.image.repair import Repair, repairs_named
+from hounsfield.image.relay import relay
+from hounsfield.image.repair import Repair, RepairPlan, repairs_named
 from hounsfield.image.shear import Shear
 from tests.image.helpers import assemble_files, change, codes, series_of
 from tests.image.sheared import Blob, sheared, slice_points, write_stack
@@ -322,3 +324,39 @@ def test_command_line_and_functions_repair_alike(tmp_path: Path, capsys: pytest.
 def test_shear_knows_its_angle() -> None:
     assert Shear(5.0, 3.0, 4.0).angle_degrees == pytest.approx(45.0)
     assert Shear(5.0, 0.0, 0.0).angle_degrees == 0.0
+
+
+def test_padding_does_not_bleed_into_its_neighbours(tmp_path: Path) -> None:
+    """Padding far below air would, halfway between two rows, become a dark seam around the picture."""
+    geometry = grid()
+
+    def disc(points: np.ndarray) -> np.ndarray:
+        return np.where(np.hypot(points[..., 0], points[..., 1]) < 40, 40.0, -1024.0)
+
+    paths = write_stack(tmp_path, geometry, sheared(geometry, 1.5, 0.0), disc)
+    for path in paths:
+        change(path, lambda dataset: setattr(dataset, "PixelPaddingValue", 0))
+    (volume,) = repaired(paths, Repair.TILT).volumes
+    assert volume.presentation.padding is None
+    assert volume.array.min() == -1000
+    assert volume.array.max() == 40
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_samples_keep_their_type(kind: type[np.generic]) -> None:
+    geometry = VolumeGeometry((3, 4, 5))
+    plan = RepairPlan(geometry, (), (), (0.0, 0.5, 1.0), (Repair.SPACING,), ())
+    samples = np.arange(40).reshape(2, 4, 5).astype(kind)
+    out = relay(samples, plan, Quantity.HOUNSFIELD)
+    assert out.dtype == kind
+    np.testing.assert_array_equal(out[1], samples[0] + 10)
+    np.testing.assert_array_equal(out[[0, 2]], samples)
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(-1.0, [7, 0, 10]), (0.5, [5, 15, 13.5]), (-0.25, [1.75, 7.5, 17.5])])
+def test_lines_are_taken_between_two_neighbours(offset: float, expected: list[float]) -> None:
+    """Rows 0, 10, 20 with 7 outside."""
+    plan = RepairPlan(VolumeGeometry((1, 3, 1)), (offset,), (0.0,), (0.0,), (Repair.TILT,), ())
+    samples = np.array([0.0, 10.0, 20.0]).reshape(1, 3, 1) - 1007
+    out = relay(samples, plan, Quantity.HOUNSFIELD).reshape(-1) + 1007
+    np.testing.assert_allclose(out, expected)

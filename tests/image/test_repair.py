@@ -335,7 +335,7 @@ def test_padding_does_not_bleed_into_its_neighbours(tmp_path: Path) -> None:
 
     paths = write_stack(tmp_path, geometry, sheared(geometry, 1.5, 0.0), disc)
     for path in paths:
-        change(path, lambda dataset: setattr(dataset, "PixelPaddingValue", 0))
+        change(path, lambda dataset: dataset.add_new("PixelPaddingValue", "US", 0))
     (volume,) = repaired(paths, Repair.TILT).volumes
     assert volume.presentation.padding is None
     assert volume.array.min() == -1000

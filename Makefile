@@ -19,10 +19,11 @@ PYTEST_ARGS ?=
 # Folder of the training data; it is no part of the repository.
 DATA ?= ../shared/data
 STARTERS := src/hounsfield/starters
+BLIND_SPOT := src/hounsfield/prepare/data
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test fuzz check bench bench-images docs starters clean
+.PHONY: help setup demo test fuzz check bench bench-images docs starters blind-spot clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'
@@ -109,6 +110,13 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 # Threads that wait by spinning take the time of whatever else runs here; the weights are the same either way.
 train = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \
 	--recipe starters/$(1).toml --threads $(3) && cp build/$(1).model $(STARTERS)/
+
+blind-spot: $(VENV)/.stamp-full ## train the denoising network of the step blind-spot again from DATA, and measure it
+	$(call say,"Training and measuring the blind-spot network from $(DATA): 10 to 25 minutes")
+	@mkdir -p build
+	@OMP_NUM_THREADS=1 $(BIN)/python starters/train_blind_spot.py $(DATA) build/blind-spot --threads 1
+	@cp build/blind-spot/blind-spot.onnx build/blind-spot/blind-spot.json $(BLIND_SPOT)/
+	@OMP_NUM_THREADS=1 $(BIN)/python starters/card_blind_spot.py $(DATA) build/blind-spot $(BLIND_SPOT)/blind-spot.md
 
 clean: ## remove .venv, caches and what the commands wrote
 	@rm -rf $(VENV) demo-out dist build runs bench-out htmlcov .coverage .coverage.* .*_cache .hypothesis

@@ -7,6 +7,7 @@ from typing import Any
 
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.bilateral import Bilateral
+from hounsfield.prepare.blind_spot import BlindSpot
 from hounsfield.prepare.canny import Canny
 from hounsfield.prepare.clahe import Clahe
 from hounsfield.prepare.crop import Crop
@@ -39,6 +40,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
         step.name: step
         for step in (
             Bilateral,
+            BlindSpot,
             Canny,
             CentreCropSquare,
             Clahe,

@@ -1,6 +1,6 @@
 """Converting: every volume of a source into NIfTI, NRRD or a new DICOM series, with its grid and values kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
 from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError
+from hounsfield.image.repair import Repair, repairs_named
 from hounsfield.image.write import SUFFIXES, require_target, write_volume
 from hounsfield.opening import Progress, assemblies
 
@@ -27,6 +28,7 @@ class Converted:
         quantity: what a sample means.
         files: what was written.
         issues: what was found out about the series and this volume.
+        repaired_by: the repairs that made samples which were not acquired.
     """
 
     series: Series
@@ -34,6 +36,7 @@ class Converted:
     quantity: Quantity
     files: tuple[Path, ...]
     issues: tuple[QualityIssue, ...]
+    repaired_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,13 @@ class Conversion:
 
 
 def convert(
-    source: Path, target: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None
+    source: Path,
+    target: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+    repair: Iterable[str] = (),
 ) -> Conversion:
-    """Write every volume of a source in another form; nothing is resampled.
+    """Write every volume of a source in another form; nothing is resampled but what is to be repaired.
 
     Args:
         source: file, folder, zip or DICOMDIR.
@@ -64,10 +71,12 @@ def convert(
             the source holds several volumes, their numbers from 1 are added to the name: ``out-2.nii.gz``.
         limits: bounds on what is read.
         progress: told (series done, series).
+        repair: ``tilt``, ``missing-slices``, ``spacing``: what may be repaired by interpolation, see ``Repair``.
 
     Raises:
         ArchiveError: nothing in the source can be used.
-        SettingsError: ``E340`` when the target exists, ``E343`` for a name that is no target.
+        SettingsError: ``E340`` when the target exists, ``E343`` for a name that is no target, ``E327`` for one that is
+            no repair.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -77,11 +86,12 @@ def convert(
         'ct.nii.gz'
     """
     require_target(target)
+    repairs = repairs_named(repair)
     with open_source(source, limits, digests=False) as archive:
         failed: list[tuple[Series, QualityIssue]] = []
         volumes: list[Converted] = []
         waiting: tuple[Series, Volume, tuple[QualityIssue, ...]] | None = None
-        for series, volume, issues in _volumes(archive, limits, failed, progress):
+        for series, volume, issues in _volumes(archive, (limits, repairs), failed, progress):
             # A name has its number only where there are several, so the first volume waits for the second.
             if waiting is not None:
                 _convert(waiting, _numbered(target, len(volumes) + 1), volumes, failed)
@@ -93,12 +103,12 @@ def convert(
 
 def _volumes(
     archive: LocalArchive,
-    limits: Limits,
+    terms: tuple[Limits, frozenset[Repair]],
     failed: list[tuple[Series, QualityIssue]],
     progress: Progress | None,
 ) -> Iterator[tuple[Series, Volume, tuple[QualityIssue, ...]]]:
     """Yield the volumes of each series; what cannot be read is added to ``failed``."""
-    for series, found in assemblies(archive, limits, progress=progress):
+    for series, found in assemblies(archive, terms[0], progress=progress, repairs=terms[1]):
         if isinstance(found, ImageError):
             failed.append((series, issue_of(found)))
             continue
@@ -118,12 +128,13 @@ def _convert(
     failed: list[tuple[Series, QualityIssue]],
 ) -> None:
     series, volume, issues = found
+    how = f"Converted, repaired by interpolation: {', '.join(volume.repaired_by)}"
     try:
-        files = write_volume(volume, target, "Converted without resampling")
+        files = write_volume(volume, target, how if volume.repaired_by else "Converted without resampling")
     except ImageError as error:
         failed.append((series, issue_of(error)))
         return
-    volumes.append(Converted(series, volume.geometry, volume.quantity, files, issues))
+    volumes.append(Converted(series, volume.geometry, volume.quantity, files, issues, volume.repaired_by))
 
 
 def _numbered(target: Path, number: int) -> Path:

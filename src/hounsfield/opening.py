@@ -1,6 +1,6 @@
 """Opening: a source of scans in, its volumes with their issues out, and nothing asked of a model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError
 from hounsfield.image.assemble import Assembly, assemble
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.repair import NO_REPAIRS, Repair, repairs_named
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +34,9 @@ class Opened:
     refused: tuple[RefusedFile, ...] = field(default=())
 
 
-def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DEFAULT_LIMITS) -> Opened:
+def read_volumes(
+    source: Path | str, as_float: bool = False, limits: Limits = DEFAULT_LIMITS, repair: Iterable[str] = ()
+) -> Opened:
     """Read every volume of a file, a folder, a zip archive or a DICOMDIR.
 
     All checks of structure, identity and geometry are made. Files are not digested: what is concluded from a volume
@@ -43,8 +46,10 @@ def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DE
         source: what to read.
         as_float: give float32 samples where whole numbers would do.
         limits: bounds.
+        repair: ``tilt``, ``missing-slices``, ``spacing``: what may be repaired by interpolation, see ``Repair``.
 
     Raises:
+        SettingsError: ``E327``, there is no such repair.
         NotFound: ``E100``, the path does not exist.
         Refused: nothing in the source can be used.
 
@@ -56,9 +61,10 @@ def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DE
     """
     volumes: list[Volume] = []
     origins: list[Series] = []
+    repairs = repairs_named(repair)
     with open_source(Path(source), limits, digests=False) as archive:
         issues = list(archive.issues)
-        for series, found in assemblies(archive, limits, as_float):
+        for series, found in assemblies(archive, limits, as_float, repairs=repairs):
             if isinstance(found, ImageError):
                 issues.append(issue_of(found))
                 continue
@@ -69,7 +75,11 @@ def read_volumes(source: Path | str, as_float: bool = False, limits: Limits = DE
 
 
 def assemblies(
-    archive: LocalArchive, limits: Limits, as_float: bool = False, progress: Progress | None = None
+    archive: LocalArchive,
+    limits: Limits,
+    as_float: bool = False,
+    progress: Progress | None = None,
+    repairs: frozenset[Repair] = NO_REPAIRS,
 ) -> Iterator[tuple[Series, Assembly | ImageError]]:
     """Assemble the image series of an open source, one after the other; what cannot be read yields its reason."""
     wanted = [
@@ -82,7 +92,7 @@ def assemblies(
         if progress:
             progress(done, len(wanted))
         try:
-            yield series, assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes), as_float)
+            yield series, assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes), as_float, repairs)
         except ImageError as error:
             yield series, error
     if progress:

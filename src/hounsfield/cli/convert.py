@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 def convert(
     source: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR.")],
     output: Annotated[Path, typer.Argument(help="OUT.nii.gz, OUT.nii, OUT.nrrd, or a folder for DICOM.")],
+    repair: Annotated[
+        list[str] | None,
+        typer.Option(help="Repair by interpolation: tilt, missing-slices or spacing; may be given several times."),
+    ] = None,
     as_json: Json = False,
     language: Tongue = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Convert every volume of a source; grid and values are kept, nothing is resampled.
+    """Convert every volume of a source; grid and values are kept, nothing is resampled unless it is to be repaired.
 
     Exit codes: 0 all converted, 3 none, 4 some.
     """
@@ -33,7 +37,7 @@ def convert(
     settings = read_settings({"language": language})
     talk = Talk(as_json, settings.language, quiet)
     with talk.progress(talk.label("converting")) as progress:
-        conversion = run(source, output, pipeline_options(settings).limits, progress)
+        conversion = run(source, output, pipeline_options(settings).limits, progress, repair or ())
     data = _data(conversion, settings.language)
     talk.answer(data, lambda: _lines(data))
     if not data["volumes"]:
@@ -66,6 +70,7 @@ def _volume(volume: "Converted") -> dict[str, Any]:
         "spacing_mm": list(volume.geometry.spacing_mm),
         "index_to_patient": volume.geometry.index_to_patient.tolist(),
         "quantity": volume.quantity.name.lower(),
+        "repaired_by": list(volume.repaired_by),
         "files": [str(path) for path in volume.files],
     }
 

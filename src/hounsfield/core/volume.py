@@ -65,6 +65,7 @@ class Volume:
         frame_times_seconds: start of each frame after the first, for time.
         presentation: how to show it.
         enhanced_by: the steps that changed what the samples look like, in order; empty where they may be measured.
+        repaired_by: the repairs on reading that made samples which were not acquired; empty for a stack as it came.
     """
 
     array: Samples
@@ -76,6 +77,7 @@ class Volume:
     frame_times_seconds: tuple[float, ...] = ()
     presentation: Presentation = field(default_factory=Presentation)
     enhanced_by: tuple[str, ...] = ()
+    repaired_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an array that does not lie on its grid."""
@@ -104,6 +106,8 @@ class Volume:
         """Return the instance and frame index that a slice comes from, or None when it is not known."""
         if len(self.instances) not in (1, self.geometry.shape[0]):
             return None  # slices that were made from several of their neighbours have no single source
+        if self.frame_indices and len(self.frame_indices) != self.geometry.shape[0]:
+            return None
         is_one_object = len(self.instances) == 1
         instance = self.instances[0 if is_one_object else slice_index]
         frame_index = self.frame_indices[slice_index] if self.frame_indices else (slice_index if is_one_object else 0)

@@ -17,6 +17,8 @@ from hounsfield.image.guard import refusing
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.quantity import Meaning, read_meaning
 from hounsfield.image.readers import read_file
+from hounsfield.image.relay import relay
+from hounsfield.image.repair import NO_REPAIRS, Repair, RepairPlan, plan_repair
 from hounsfield.image.series_frames import read_series_frames
 from hounsfield.image.stack import Stack, stack_frames
 
@@ -43,6 +45,7 @@ def assemble(
     series: Series,
     limits: PixelLimits = PixelLimits(),  # noqa: B008 (frozen)
     as_float: bool = False,
+    repairs: frozenset[Repair] = NO_REPAIRS,
 ) -> Assembly:
     """Make the volumes of a series.
 
@@ -53,6 +56,7 @@ def assemble(
         series: the instances of one Series Instance UID, or one file that is not DICOM.
         limits: bounds checked before anything is allocated.
         as_float: give float32 samples where whole numbers would do.
+        repairs: what may be repaired; the issues then say what was made up.
 
     Returns:
         At least one volume, with the issues found.
@@ -77,8 +81,17 @@ def assemble(
         list(described.issues),
         described.started_seconds,
         series.series_instance_uid,
-        (limits, as_float),
+        _Terms(limits, as_float, repairs),
     )
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """How volumes are made."""
+
+    limits: PixelLimits
+    as_float: bool
+    repairs: frozenset[Repair]
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ def _build_all(
     issues: list[QualityIssue],
     started: float | None,
     uid: str,
-    terms: tuple[PixelLimits, bool],
+    terms: _Terms,
 ) -> Assembly:
     """Build what can be built; a stack that fails beside one that does not becomes an issue."""
     volumes: list[Volume] = []
@@ -167,18 +180,31 @@ def _build_all(
     return Assembly(tuple(volumes), tuple(issues))
 
 
-def _build(
-    stack: Stack, started: float | None, uid: str, terms: tuple[PixelLimits, bool]
-) -> tuple[Volume, list[QualityIssue]]:
-    geometry, issues = build_grid(stack, uid)
+def _build(stack: Stack, started: float | None, uid: str, terms: _Terms) -> tuple[Volume, list[QualityIssue]]:
+    plan = plan_repair(stack, terms.repairs, uid)
+    geometry, issues = build_grid(stack, uid) if plan is None else (plan.geometry, plan.issues)
     meaning = read_meaning(stack, started, uid)
     presentation = presentation_of(stack, meaning)
-    volume = volume_of(stack, geometry, meaning.quantity, fill_volume(stack, meaning, *terms), presentation)
+    if plan is not None:
+        terms.limits.require_samples(geometry.shape, 4, uid)
+    samples = fill_volume(stack, meaning, terms.limits, terms.as_float)
+    if plan is None or not plan.repairs:
+        volume = volume_of(stack, geometry, meaning.quantity, samples, presentation)
+    else:
+        samples = relay(samples, plan, meaning.quantity, presentation.padding)
+        presentation = replace(presentation, padding=None)
+        volume = _repaired(volume_of(stack, geometry, meaning.quantity, samples, presentation), plan)
     found = [*issues, *meaning.issues]
     if presentation.padding is not None and not np.isnan(presentation.padding).any():
         facts = {"low": presentation.padding[0], "high": presentation.padding[1]}
         found.append(QualityIssue("Q317", Severity.NOTE, facts, uid))
     return volume, found
+
+
+def _repaired(volume: Volume, plan: RepairPlan) -> Volume:
+    """Mark a volume with its repairs; where whole slices are made up, nothing may be measured."""
+    made_up = tuple(repair.value for repair in plan.repairs if repair is not Repair.TILT)
+    return replace(volume, repaired_by=tuple(repair.value for repair in plan.repairs), enhanced_by=made_up)
 
 
 def presentation_of(stack: Stack, meaning: Meaning) -> Presentation:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.core.geometry import SHEAR_TOLERANCE, Rows, VolumeGeometry
+from hounsfield.core.geometry import Rows, VolumeGeometry
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.volume import SliceAxis
 from hounsfield.errors import InconsistentSeries
 from hounsfield.image.frame import Frame
+from hounsfield.image.shear import DRIFT_PIXELS, measure_shear
 from hounsfield.image.stack import Stack
 
 WARN_FRACTION = 0.01
@@ -21,9 +22,6 @@ JITTER_FRACTION = 0.2
 """How far, in steps, slices may lie from an even line that still gives their step."""
 ROUNDING_MM = 1e-4
 """What rounding of decimal strings may add."""
-DRIFT_PIXELS = 0.05
-"""Sideways drift over a whole stack that no grid can show."""
-
 Points = npt.NDArray[np.float64]
 
 
@@ -44,7 +42,7 @@ def build_grid(stack: Stack, series_uid: str) -> tuple[VolumeGeometry, tuple[Qua
         if stack.slice_axis is SliceAxis.SPACE:
             positions = np.asarray([frame.place.position_mm for frame in stack.frames], dtype=np.float64)
             step_mm, spacing_issues = _check_steps(positions @ place.normal, series_uid)
-            axis = _slice_axis(positions, place.normal, min(row_mm, column_mm))
+            axis = _slice_axis(stack, positions, min(row_mm, column_mm), series_uid)
             direction = _columns(axis, head)
             issues += spacing_issues
             issues += _check_sideways(positions, place.normal, min(row_mm, column_mm), series_uid)
@@ -81,16 +79,25 @@ def _check_steps(heights: Points, series_uid: str) -> tuple[float, list[QualityI
     facts: dict[str, object] = {"median_mm": round(median, 4), "worst_mm": round(worst, 4)}
     if worst <= REJECT_FRACTION * median:
         return mean, [QualityIssue("Q302", Severity.WARN, facts, series_uid)]
-    smallest = _unit_step(steps)
-    multiples = steps / smallest
-    whole = np.rint(multiples)
-    if (np.abs(multiples - whole) <= GAP_FRACTION).all() and whole.max() >= 2:
-        facts = {"count": int((whole - 1).sum()), "gaps": int((whole > 1).sum()), "median_mm": round(smallest, 4)}
+    multiples = count_steps(heights)
+    if max(multiples, default=1) > 1:
+        smallest = _unit_step(steps)
+        count, gaps = sum(multiples) - len(multiples), sum(multiple > 1 for multiple in multiples)
+        facts = {"count": count, "gaps": gaps, "median_mm": round(smallest, 4)}
         return smallest, [QualityIssue("Q300", Severity.REJECT, facts, series_uid)]
     # Positions rounded to a decimal jitter about an even line, whose step is the mean; the median is a rounded one.
     apart = float(np.abs(heights - np.linspace(heights[0], heights[-1], len(heights))).max())
     step = mean if apart <= JITTER_FRACTION * mean else median
     return step, [QualityIssue("Q302", Severity.REJECT, facts, series_uid)]
+
+
+def count_steps(heights: Points) -> tuple[int, ...]:
+    """Return how many steps of the smallest size lie between neighbours, empty where they are not whole ones."""
+    steps = np.diff(heights)
+    multiples = steps / _unit_step(steps)
+    whole = np.rint(multiples)
+    is_whole = bool((np.abs(multiples - whole) <= GAP_FRACTION).all())
+    return tuple(int(multiple) for multiple in whole) if is_whole else ()
 
 
 def _unit_step(steps: Points) -> float:
@@ -99,21 +106,20 @@ def _unit_step(steps: Points) -> float:
     return float(np.median(steps[steps <= smallest * (1 + GAP_FRACTION)]))
 
 
-def _slice_axis(positions: Points, normal: Points, pixel_mm: float) -> Points:
+def _slice_axis(stack: Stack, positions: Points, pixel_mm: float, series_uid: str) -> Points:
     """Return the unit vector from slice to slice: the normal, or the true axis of a tiny drift.
 
     Raises:
         InconsistentSeries: ``E311`` for a drift that the grid would show.
     """
+    shear = measure_shear(stack)
+    if shear is not None:
+        raise InconsistentSeries("E311", uid=series_uid, **shear.facts())
+    normal = stack.frames[0].place.normal
     way = positions[-1] - positions[0]
-    sideways = float(np.linalg.norm(way - (way @ normal) * normal))
-    if sideways <= DRIFT_PIXELS * pixel_mm:
+    if float(np.linalg.norm(way - (way @ normal) * normal)) <= DRIFT_PIXELS * pixel_mm:
         return normal
-    axis = way / np.linalg.norm(way)
-    sine = sideways / float(np.linalg.norm(way))
-    if sine > SHEAR_TOLERANCE:
-        raise InconsistentSeries("E311", angle_degrees=round(float(np.degrees(np.arcsin(min(sine, 1.0)))), 2))
-    return np.asarray(axis, dtype=np.float64)
+    return np.asarray(way / np.linalg.norm(way), dtype=np.float64)
 
 
 def _check_sideways(positions: Points, normal: Points, pixel_mm: float, series_uid: str) -> list[QualityIssue]:

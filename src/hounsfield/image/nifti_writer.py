@@ -55,6 +55,9 @@ def write_nifti(volume: Volume, path: Path) -> Path:
         header["descrip"] = mark_line(volume.enhanced_by)
         made_extension: Any = nib.nifti1.Nifti1Extension
         header.extensions.append(made_extension(COMMENT, f"{KEY}={mark_text(volume.enhanced_by)}".encode()))
+    elif volume.repaired_by:
+        # The one free text of NIfTI, 80 bytes: these samples are not those that were acquired.
+        header["descrip"] = f"repaired by interpolation: {', '.join(volume.repaired_by)}".encode()[:79]
     with whole_file(path) as partial:
         image.to_filename(partial)
     return path

@@ -54,6 +54,8 @@ def write_nrrd(volume: Volume, path: Path) -> Path:
         }
     if volume.enhanced_by:
         header[KEY] = mark_text(volume.enhanced_by)
+    if volume.repaired_by:
+        header["repaired by interpolation"] = ", ".join(volume.repaired_by)
     with whole_file(path) as partial:
         pynrrd.write(str(partial), np.asarray(samples), header, index_order="F", compression_level=6)
     return path

@@ -53,11 +53,12 @@ DEFAULT_OPTIONS = PreparingOptions()
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of it: the volume, what was done, and the files written."""
+    """What came of it: the volume, what was done, the files written, and the figures of the page."""
 
     volume: Volume
     trace: Trace
     files: tuple[Path, ...]
+    comparison: Comparison
 
 
 def prepare_volume(
@@ -97,22 +98,46 @@ def prepare_volume(
     with open_source(Path(source), options.limits, digests=False) as archive:
         before = _only(_volumes(archive, options.limits), options.volume_number)
         after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
-        files = write_volume(after, target, _describe(after, trace))
+        files = write_volume(after, target, describe(after, trace))
+    comparison = compare(before, after, trace, reference)
+    return Prepared(after, trace, (*files, *write_beside(target, comparison, options.language)), comparison)
+
+
+def write_beside(target: Path, comparison: Comparison, language: Language) -> tuple[Path, Path]:
+    """Write the trace and the page of a prepared volume beside it, and return their paths.
+
+    Raises:
+        ReportError: ``E600`` when a file cannot be written.
+    """
     beside = target.with_name(target.name + ".trace.json")
-    write_atomic(beside, trace.to_json().encode())
+    write_atomic(beside, comparison.trace.to_json().encode())
     page = target.with_name(target.name + ".before-after.html")
-    write_comparison(compare(before, after, trace, reference), page, options.language)
-    return Prepared(after, trace, (*files, beside, page))
+    write_comparison(comparison, page, language)
+    return beside, page
 
 
-def _describe(volume: Volume, trace: Trace) -> str:
+def describe(volume: Volume, trace: Trace) -> str:
     """Say in one sentence what was done, and that enhanced samples are not for measuring."""
     done = ", ".join(step.name for step in trace.steps) or "nothing"
     return f"Prepared: {done}" + ("; enhanced, not for measuring" if volume.enhanced_by else "")
 
 
-def compare(before: Volume, after: Volume, trace: Trace, reference: Volume | None = None) -> Comparison:
-    """Return what the page of before and after shows: the middle slice, and figures of it."""
+def compare(
+    before: Volume,
+    after: Volume,
+    trace: Trace,
+    reference: Volume | None = None,
+    known: Sequence[Figure] = (),
+) -> Comparison:
+    """Return what the page of before and after shows: the middle slice, and figures of it.
+
+    Args:
+        before: the source.
+        after: what the steps made of it.
+        trace: of the steps.
+        reference: the truth, on the grid of ``after``.
+        known: more figures of each, in this order, from what is known about what they show.
+    """
     count = after.geometry.shape[0]
     index = count // 2
     is_same_window = before.quantity is after.quantity and before.is_colour == after.is_colour
@@ -125,6 +150,7 @@ def compare(before: Volume, after: Volume, trace: Trace, reference: Volume | Non
     singles = [
         Figure("noise", tuple(noise_deviation(values) for values in shown.values()), 4),
         Figure("edge", tuple(edge_strength(values) for values in shown.values()), 4),
+        *known,
     ]
     pairs = {"pair": ("before", "after")}
     if reference is not None:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    source: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR.")],
-    output: Annotated[Path, typer.Argument(help="OUT.nii.gz, OUT.nii or OUT.nrrd; never overwritten.")],
+    source: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR; left out with --phantom.")],
+    output: Annotated[
+        Path | None, typer.Argument(help="OUT.nii.gz, OUT.nii, OUT.nrrd or a folder for DICOM; never overwritten.")
+    ] = None,
     steps: Annotated[str | None, typer.Option("--steps", help="Such as 'clahe:clip=0.02;unsharp:amount=0.5'.")] = None,
     steps_file: Annotated[Path | None, typer.Option("--steps-file", help="JSON or TOML file of steps.")] = None,
     trace: Annotated[Path | None, typer.Option("--trace", help="Trace of an earlier run, to be replayed.")] = None,
@@ -25,6 +27,12 @@ def prepare(
     reference: Annotated[
         Path | None, typer.Option("--reference", help="The truth to compare with on the page, on the same grid.")
     ] = None,
+    phantom: Annotated[
+        str | None, typer.Option("--phantom", help="Degrade this phantom and prepare it: body or head.")
+    ] = None,
+    noise: Annotated[float, typer.Option("--noise", help="Deviation of the noise put on the phantom.")] = 0.0,
+    blur_mm: Annotated[float, typer.Option("--blur", help="Deviation of the blur put on the phantom, in mm.")] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the noise.")] = 0,
     as_json: Json = False,
     language: Tongue = None,
     quiet: Quiet = False,
@@ -32,22 +40,32 @@ def prepare(
 ) -> int:
     """Prepare a volume: resample, scale, enhance, find edges; written with its trace and a page of before and after."""
     from hounsfield.cli.options import pipeline_options
+    from hounsfield.errors import SettingsError
     from hounsfield.preparing import PreparingOptions, prepare_volume
     from hounsfield.settings import read_settings
+    from hounsfield.trying import Degradation, Trial, try_steps
 
     settings = read_settings({"language": language})
     talk = Talk(as_json, settings.language, quiet)
     limits = pipeline_options(settings).limits
+    is_tried = phantom is not None
+    has_other = reference is not None or volume is not None
+    if is_tried != (output is None) or (is_tried and has_other) or (not is_tried and (noise, blur_mm) != (0, 0)):
+        raise SettingsError("E451")
     done = _asked(steps, steps_file, trace, limits)
     options = PreparingOptions(volume, reference, settings.language, limits)
     with talk.progress(talk.label("preparing")):
-        prepared = prepare_volume(source, output, done, options)
+        if phantom is not None:
+            prepared = try_steps(Trial(phantom, Degradation(noise, blur_mm, seed)), source, done, settings.language)
+        else:
+            prepared = prepare_volume(source, output or Path(), done, options)
     data = {
         "steps": [step.name for step in prepared.trace.steps],
         "shape": list(prepared.volume.geometry.shape),
         "spacing_mm": list(prepared.volume.geometry.spacing_mm),
         "quantity": prepared.volume.quantity.name.lower(),
         "enhanced_by": list(prepared.volume.enhanced_by),
+        "figures": prepared.comparison.values(),
         "files": [str(path) for path in prepared.files],
     }
     talk.answer(data, lambda: _lines(data, talk))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ class Comparison:
         aspect: row spacing by column spacing.
         is_same_window: whether before and after are shown through one window.
         is_enhanced: whether the samples were changed beyond grid and scale.
+        origin: what a phantom was and how it was degraded, by name; empty for scans.
     """
 
     shown: Mapping[str, Shown]
@@ -53,6 +54,18 @@ class Comparison:
     aspect: float
     is_same_window: bool
     is_enhanced: bool
+    origin: Mapping[str, object] = field(default_factory=dict)
+
+    def values(self) -> dict[str, dict[str, float | None]]:
+        """Return every figure by name and column; None where it is not defined, or infinite."""
+        return {
+            figure.name: {
+                column: value if math.isfinite(value) else None
+                for column, value in zip(columns, figure.values, strict=True)
+            }
+            for columns, figures in self.figures
+            for figure in figures
+        }
 
 
 def write_comparison(comparison: Comparison, path: Path, language: Language = "en") -> WrittenFile:
@@ -71,6 +84,10 @@ def render_comparison(comparison: Comparison, language: Language = "en") -> str:
     if shown["before"].shape == shown["after"].shape:
         difference = 0.5 + (shown["after"].astype(np.float64) - shown["before"]) / 2
         pictures.append((ui("compare-difference"), _address(difference, comparison.aspect)))
+    for name in ("before", "after"):
+        if "reference" in shown and shown["reference"].shape == shown[name].shape:
+            error = 0.5 + (shown[name].astype(np.float64) - shown["reference"]) / 2
+            pictures.append((ui(f"compare-error-{name}"), _address(error, comparison.aspect)))
     return render(
         "comparison.html",
         language,
@@ -81,6 +98,7 @@ def render_comparison(comparison: Comparison, language: Language = "en") -> str:
         histogram=[_curve(name, _histogram(values)) for name, values in shown.items()],
         profile=[_curve(name, _profile(values)) for name, values in shown.items()],
         size=(CURVE_WIDTH, CURVE_HEIGHT),
+        origin=_settings(dict(comparison.origin)),
     )
 
 

@@ -1,0 +1,1 @@
+"""Tests of trying steps on phantoms."""

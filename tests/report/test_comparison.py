@@ -47,13 +47,30 @@ def test_the_page_shows_pictures_figures_and_steps():
     assert text.count("<polyline") == 4
 
 
-def test_with_a_reference_there_are_three_pictures_and_on_another_grid_no_difference():
+def test_with_a_reference_errors_are_shown_and_on_another_grid_no_difference():
     shown = comparison().shown
-    assert render_comparison(comparison(shown={**shown, "reference": shown["before"]})).count("data:image/png") == 4
+    assert render_comparison(comparison(shown={**shown, "reference": shown["before"]})).count("data:image/png") == 6
     other = {**shown, "after": np.ones((20, 20))}
     text = render_comparison(comparison(shown=other, is_same_window=False))
     assert text.count("data:image/png") == 2
     assert "its own range" in text
+
+
+def test_figures_are_values_by_name_and_column():
+    """What is not defined, or infinite, is nothing that JSON holds."""
+    values = comparison().values()
+    assert all(isinstance(value, float) or value is None for row in values.values() for value in row.values())
+    assert None in [value for row in values.values() for value in row.values()]
+    assert {name: tuple(row) for name, row in values.items()} == {
+        figure.name: columns for columns, figures in comparison().figures for figure in figures
+    }
+
+
+def test_a_phantom_says_what_it_is():
+    text = render_comparison(comparison(origin={"phantom": "body", "noise": "20 <b>"}))
+    assert "phantom = body, noise = 20 &lt;b&gt;" in text
+    assert "truth is known" in text
+    assert "truth is known" not in render_comparison(comparison())
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])

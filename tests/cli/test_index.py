@@ -59,6 +59,7 @@ def test_another_file_is_not_written_over(
 def test_people_read_lines(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["index", str(folder), "-o", str(tmp_path / "index.sqlite"), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "CT" in "".join(lines[:2])
-    assert lines[-1].endswith("files 2, refused 0, read 2, unchanged 0, removed 0")
+    assert lines[-1] == "Research software, not a medical device: every result needs a doctor's eyes."
+    assert lines[-2].endswith("files 2, refused 0, read 2, unchanged 0, removed 0")

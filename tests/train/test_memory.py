@@ -1,6 +1,5 @@
 """The memory estimate: against counts by hand and what a process really takes; refusal with numbers."""
 
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from hounsfield.model.networks.catalogue import NetworkSettings  # noqa: E402
 from hounsfield.train.memory import (  # noqa: E402
     COPIES_OF_WEIGHTS,
     MemoryEstimate,
-    available_memory,
     check_memory,
     estimate_memory,
 )
@@ -52,22 +50,3 @@ def test_what_fits_or_cannot_be_known_is_let_through() -> None:
     estimate = MemoryEstimate(1, 1, 1)
     check_memory(estimate, 3)
     check_memory(estimate, None)
-
-
-def test_available_memory_is_the_lesser_of_machine_and_group(tmp_path: Path) -> None:
-    proc, group = tmp_path / "proc", tmp_path / "group"
-    proc.mkdir()
-    group.mkdir()
-    assert available_memory(proc, group) is None
-    (proc / "meminfo").write_text("MemTotal: 4096 kB\nMemAvailable:    2048 kB\nHugePages_Total:       0\n")
-    assert available_memory(proc, group) == 2048 * 1024
-    (group / "memory.max").write_text("1000000\n")
-    (group / "memory.current").write_text("400000\n")
-    assert available_memory(proc, group) == 600_000
-    (group / "memory.max").write_text("max\n")
-    assert available_memory(proc, group) == 2048 * 1024
-
-
-def test_this_machine_has_some() -> None:
-    found = available_memory()
-    assert found is None or found > 2**20

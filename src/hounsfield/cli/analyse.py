@@ -52,4 +52,3 @@ def _lines(data: dict[str, Any], talk: Talk, output: Path) -> Iterator[str]:
     for item in data["refused"]:
         yield f"refused {item['name']}: {item['code']} {item['text']} {item['next']}"
     yield f"{talk.label('written')}: {output / 'index.html'}"
-    yield talk.label("research-only")

@@ -43,4 +43,3 @@ def _lines(data: dict[str, Any], talk: Talk, output: Path | None) -> Iterator[st
         yield f"  {key:<18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]"
     if output is not None:
         yield f"{talk.label('written')}: {output / 'report.html'}"
-    yield talk.label("research-only")

@@ -33,12 +33,19 @@ class Talk:
             typer.echo(printable(text), err=True)
 
     def answer(self, data: Mapping[str, Any], lines: Callable[[], Iterator[str]]) -> None:
-        """Give the result on standard output: one JSON object with ``--json``, else readable lines."""
+        """Give the result on standard output: one JSON object with ``--json``, else readable lines.
+
+        Either says what this software is not.
+        """
         if self.as_json:
-            write_json(data)
-        else:
-            for line in lines():
-                typer.echo(printable(line))
+            write_json({**data, "disclaimer": data.get("disclaimer", label("research-only", "en"))})
+            return
+        notice, is_said = self.label("research-only"), False
+        for line in lines():
+            typer.echo(printable(line))
+            is_said = is_said or line == notice
+        if not is_said:
+            typer.echo(notice)
 
     def label(self, key: str) -> str:
         """Return a label of the catalogue in the language of the talk."""

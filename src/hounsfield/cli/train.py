@@ -133,4 +133,3 @@ def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:
             yield f"  {key:<18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]"
     yield f"{talk.label('written')}: {data['model']}"
     yield f"{talk.label('written')}: {data['report']}"
-    yield talk.label("research-only")

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from hounsfield.errors import Undecodable
+from hounsfield.machine import available_memory
 
-GIBIBYTE = 1 << 30
+MEBIBYTE, GIBIBYTE = 1 << 20, 1 << 30
+WATCHED_BYTES = 64 * MEBIBYTE
+"""From this size on the machine is asked what it has left."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class PixelLimits:
             uid: the object concerned.
 
         Raises:
-            Undecodable: ``E309`` for a length below 1, ``E303`` above the limit.
+            Undecodable: ``E309`` for a length below 1, ``E303`` above the limit, ``E339`` for more than the machine
+                has left: the system would end the process without a word.
 
         Example:
             >>> PixelLimits(max_pixel_bytes=1000).require_samples((20, 30), 2)
@@ -47,6 +51,9 @@ class PixelLimits:
             total *= int(length)
         if total > self.max_pixel_bytes:
             raise Undecodable("E303", uid=uid, found=total, expected=self.max_pixel_bytes)
+        available = available_memory() if total >= WATCHED_BYTES else None
+        if available is not None and total > available:
+            raise Undecodable("E339", uid=uid, found=-(-total // MEBIBYTE), expected=available // MEBIBYTE)
 
     def require_file(self, size_bytes: int, uid: str | None = None) -> None:
         """Refuse a file, or an inflated data set, above the limit.

@@ -1,7 +1,6 @@
 """How much memory a run needs, estimated before it starts, against what the machine has."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -77,30 +76,6 @@ def check_memory(estimate: MemoryEstimate, available_bytes: int | None) -> None:
         batch_mb=estimate.batch_bytes // 2**20,
         flag=flag,
     )
-
-
-def available_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return the bytes a process may still take: free memory, or what its control group leaves; None if unknown."""
-    found = [value for value in (_free_bytes(proc), _group_bytes(cgroup)) if value is not None]
-    return min(found) if found else None
-
-
-def _free_bytes(proc: Path) -> int | None:
-    try:
-        lines = (proc / "meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
-    return sizes["MemAvailable"] * 1024 if "MemAvailable" in sizes else None
-
-
-def _group_bytes(cgroup: Path) -> int | None:
-    try:
-        limit = (cgroup / "memory.max").read_text().strip()
-        used = int((cgroup / "memory.current").read_text())
-    except (OSError, ValueError):
-        return None
-    return max(0, int(limit) - used) if limit.isdigit() else None
 
 
 def _activation_count(network: nn.Module, image: torch.Tensor) -> int:

@@ -9,12 +9,13 @@ from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.table import CaseTable
 from hounsfield.errors import HounsfieldError, SettingsError
+from hounsfield.machine import available_memory
 from hounsfield.train.checkpoint import clear_checkpoints
 from hounsfield.train.events import Talk, TrainEvent, issue_event
 from hounsfield.train.fingerprint import take_fingerprint
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger, usable_cores
-from hounsfield.train.memory import MemoryEstimate, available_memory, check_memory, estimate_memory
+from hounsfield.train.memory import MemoryEstimate, check_memory, estimate_memory
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.parts import Parts
 from hounsfield.train.plan import Plan, differences

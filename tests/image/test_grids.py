@@ -14,6 +14,7 @@ import SimpleITK
 
 from hounsfield.core.geometry import Calibration
 from hounsfield.core.quality import Severity
+from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import HounsfieldError
 from hounsfield.image.assemble import Assembly, assemble
@@ -21,10 +22,12 @@ from hounsfield.image.checks import check_volume
 from hounsfield.image.display import to_display
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.nifti import to_dicom_order, to_nifti_affine
-from tests.image.helpers import codes, file_series
+from hounsfield.image.nifti_writer import write_nifti
+from tests.image.helpers import PYDICOM_FILES, codes, file_series, only_volume
 
 NIFTI, NRRD = "application/x-nifti", "application/x-nrrd"
 LPS = np.diag([-1.0, -1.0, 1.0])
+RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
 
 def read(path: Path, media_type: str = NIFTI, limits: PixelLimits = PixelLimits()) -> Assembly:  # noqa: B008 (frozen)
@@ -175,16 +178,66 @@ def test_numbers_of_axes(tmp_path: Path, shape: tuple[int, ...], volumes: int, s
         assert_at_points(volume, padded[..., time], np.diag([-2.0, -3, 4, 1]))
 
 
-@pytest.mark.parametrize("kind", ["vector", "rgb", "complex", "line"])
+@pytest.mark.parametrize("kind", ["vector", "complex", "line"])
 def test_what_is_no_scalar_image_is_refused(tmp_path: Path, kind: str) -> None:
-    if kind == "rgb":
-        cells = np.zeros((5, 6, 7), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
-        image = nib.Nifti1Image(cells, np.eye(4))
-    else:
-        shapes = {"vector": (5, 6, 7, 1, 3), "complex": (5, 6, 7), "line": (5,)}
-        image = nib.Nifti1Image(np.ones(shapes[kind], np.complex64 if kind == "complex" else np.float32), np.eye(4))
+    shapes = {"vector": (5, 6, 7, 1, 3), "complex": (5, 6, 7), "line": (5,)}
+    image = nib.Nifti1Image(np.ones(shapes[kind], np.complex64 if kind == "complex" else np.float32), np.eye(4))
     nib.save(image, tmp_path / "a.nii")
     assert refusal(tmp_path / "a.nii") == "E317"
+
+
+@pytest.mark.parametrize("channels", ["RGB", "RGBA"])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("flip", [1, -1])
+def test_colour_lies_where_nibabel_puts_it(tmp_path: Path, channels: str, name: str, flip: int) -> None:
+    array = np.random.default_rng(3).integers(0, 256, (5, 6, 7, len(channels)), dtype=np.uint8)
+    cells = array.view([(channel, "u1") for channel in channels])[..., 0]
+    affine = np.diag([2.0 * flip, 3, 4, 1])
+    nib.save(nib.Nifti1Image(cells, affine), tmp_path / name)
+    if name == "a.nii":
+        # Some writers leave a scale there; it has no meaning for colour.
+        raw = bytearray((tmp_path / name).read_bytes())
+        raw[112:120] = np.array([2.0, 1.0], "<f4").tobytes()
+        (tmp_path / name).write_bytes(bytes(raw))
+    assembly = read(tmp_path / name)
+    (volume,) = assembly.volumes
+    assert volume.is_colour
+    assert (volume.array.dtype, volume.array.shape) == (np.uint8, (3, 7, 6, 5))
+    assert volume.quantity is Quantity.DISPLAY
+    for ijk in np.ndindex(5, 6, 7):
+        point = (affine @ [*ijk, 1])[:3] * [-1, -1, 1]
+        index = tuple(np.rint(volume.geometry.to_index([point])[0]).astype(int))
+        assert volume.array[:, *index].tolist() == array[ijk][:3].tolist()
+    assert ("Q327" in codes(assembly.issues)) is (channels == "RGBA")
+
+
+def test_colour_through_time(tmp_path: Path) -> None:
+    array = np.random.default_rng(4).integers(0, 256, (5, 6, 1, 3, 3), dtype=np.uint8)
+    nib.save(nib.Nifti1Image(array.view(RGB)[..., 0], np.diag([-2.0, -3, 4, 1])), tmp_path / "a.nii")
+    (volume,) = read(tmp_path / "a.nii").volumes
+    assert volume.slice_axis is SliceAxis.TIME
+    np.testing.assert_array_equal(volume.array, array[:, :, 0].transpose(3, 2, 1, 0))
+
+
+@pytest.mark.parametrize("name", ["SC_rgb_small_odd.dcm", "examples_palette.dcm", "SC_rgb_rle_2frame.dcm"])
+def test_colour_that_we_write_is_read_back(tmp_path: Path, name: str) -> None:
+    source = only_volume([PYDICOM_FILES / name])
+    (volume,) = read(write_nifti(source, tmp_path / "a.nii.gz")).volumes
+    np.testing.assert_array_equal(volume.array, source.array)
+    assert volume.geometry.shape == source.geometry.shape
+    assert volume.quantity is source.quantity
+
+
+def test_colour_that_is_cut_short_or_of_other_parts_is_refused(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((20, 20, 7), RGB), np.eye(4)), tmp_path / "a.nii")
+    raw = bytearray((tmp_path / "a.nii").read_bytes())
+    (tmp_path / "a.nii").write_bytes(raw[:-1000])
+    assert refusal(tmp_path / "a.nii") == "E302"
+    # Data type 1792 is a pair of doubles, 2048 a pair of long doubles.
+    for code in (32, 1792, 2048):
+        raw[70:72] = int(code).to_bytes(2, "little")
+        (tmp_path / "a.nii").write_bytes(raw)
+        assert refusal(tmp_path / "a.nii") == "E317"
 
 
 def test_background_that_is_not_a_number(tmp_path: Path) -> None:

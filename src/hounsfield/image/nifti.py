@@ -30,6 +30,8 @@ _REVERSED = np.eye(4)[[2, 1, 0, 3]]
 """Takes (slice, row, column, 1) to NIfTI's (i, j, k, 1)."""
 COMMENT = 6
 """NIFTI_ECODE_COMMENT: an extension of plain text."""
+_COLOURS = ("R", "G", "B")
+"""Fields of a sample of RGB24, and of RGBA32 before its fourth."""
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _MILLIMETRES = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
 _AGREEMENT_MM = 0.01
@@ -43,7 +45,7 @@ def read_nifti(instance: InstanceRef, limits: PixelLimits) -> tuple[tuple[Volume
     """Read a NIfTI-1 or NIfTI-2 file; every time point of a 4-D file becomes a volume.
 
     Axes are reversed to (slice, row, column) and flipped to the order a DICOM series of the same cut has. A 4-D file
-    of one slice becomes one volume through time.
+    of one slice becomes one volume through time. Colour (RGB24, RGBA32) is kept, its transparency is not.
 
     Raises:
         Undecodable: ``E317`` for what nibabel cannot read, ``E303`` beyond the limits.
@@ -58,6 +60,8 @@ def read_nifti(instance: InstanceRef, limits: PixelLimits) -> tuple[tuple[Volume
         _require_shape(image, instance, limits)
         array = _scaled(image)
     issues = _check_forms(image, uid)
+    if "A" in (array.dtype.names or ()):
+        issues.append(QualityIssue("Q327", Severity.NOTE, {}, uid))
     array, affine = to_dicom_order(array, image.affine * np.array([[_unit(image)]] * 3 + [[1.0]]))
     calibration = Calibration.NONE if "Q331" in [issue.code for issue in issues] else Calibration.PATIENT
     geometry = geometry_from_affine(affine, _triple(array.shape[-3:]), calibration=calibration)
@@ -127,7 +131,8 @@ def _require_shape(image: Image, instance: InstanceRef, limits: PixelLimits) -> 
     header: Any = image.header
     dtype = header.get_data_dtype()
     trailing = [length for length in shape[4:] if length != 1]
-    if not len(shape) >= 2 or trailing or dtype.kind not in "iuf":
+    is_known = dtype.kind in "iuf" or (dtype.names or ())[:3] == _COLOURS
+    if not len(shape) >= 2 or trailing or not is_known:
         raise Undecodable("E317", uid=uid, found=f"shape {shape}, type {dtype}")
     limits.require_samples(shape, max(4, dtype.itemsize), uid)
     stored = int(np.prod([int(length) for length in shape], dtype=object)) * dtype.itemsize
@@ -146,12 +151,14 @@ def _scaled(image: Image) -> Samples:
     proxy: Any = image.dataobj
     stored: Samples = np.asanyarray(proxy.get_unscaled())
     slope, intercept = float(proxy.slope), float(proxy.inter)
-    is_plain = slope == 1.0 and intercept == 0.0
+    # A scale has no meaning for colour (nifti1.h, scl_slope).
+    is_plain = (slope == 1.0 and intercept == 0.0) or stored.dtype.names is not None
     # In double precision, as the intercept may cancel most of a large integer.
     array = stored if is_plain else stored.astype(np.float64) * slope + intercept
     if array.dtype.kind == "f" and array.dtype.itemsize > 4:
         array = array.astype(np.float32)
-    array = np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+    if array.dtype.names is None:
+        array = np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
     while array.ndim < 3:
         array = array[..., np.newaxis]
     return array.reshape(array.shape[:4])
@@ -215,7 +222,10 @@ def _volume(
     axis: SliceAxis,
     times: tuple[float, ...] = (),
 ) -> Volume:
-    return Volume(array, geometry, Quantity.ARBITRARY, (instance,), slice_axis=axis, frame_times_seconds=times)
+    quantity = Quantity.ARBITRARY
+    if array.dtype.names is not None:
+        array, quantity = np.stack([array[colour] for colour in _COLOURS]), Quantity.DISPLAY
+    return Volume(array, geometry, quantity, (instance,), slice_axis=axis, frame_times_seconds=times)
 
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -45,7 +45,7 @@ def read_volumes(
     Args:
         source: what to read.
         as_float: give float32 samples where whole numbers would do.
-        limits: bounds.
+        limits: bounds; with ``isolated`` compressed pixels are decoded in a process of their own.
         repair: ``tilt``, ``missing-slices``, ``spacing``: what may be repaired by interpolation, see ``Repair``.
 
     Raises:
@@ -74,6 +74,11 @@ def read_volumes(
         return Opened(tuple(volumes), tuple(origins), tuple(issues), archive.refused)
 
 
+def pixel_limits(limits: Limits) -> PixelLimits:
+    """Return what the bounds on a source mean for its pixels."""
+    return PixelLimits(max_pixel_bytes=limits.max_pixel_bytes, isolated=limits.isolated)
+
+
 def assemblies(
     archive: LocalArchive,
     limits: Limits,
@@ -92,7 +97,7 @@ def assemblies(
         if progress:
             progress(done, len(wanted))
         try:
-            yield series, assemble(series, PixelLimits(max_pixel_bytes=limits.max_pixel_bytes), as_float, repairs)
+            yield series, assemble(series, pixel_limits(limits), as_float, repairs)
         except ImageError as error:
             yield series, error
     if progress:

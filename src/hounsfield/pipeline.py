@@ -25,9 +25,9 @@ from hounsfield.core.report import Provenance, Report, Status
 from hounsfield.core.study import Series, Study
 from hounsfield.errors import ImageError, ModelError, PrepareError
 from hounsfield.image.assemble import assemble
-from hounsfield.image.limits import PixelLimits
 from hounsfield.messages import Language
 from hounsfield.model.predictor import runtime_description
+from hounsfield.opening import pixel_limits
 from hounsfield.report.bundle import Analysis
 from hounsfield.report.checked import Checked
 from hounsfield.report.checked_page import write_checked
@@ -48,7 +48,7 @@ class Options:
         language: first language of the pages.
         threads: threads for running networks; 0 takes the cores of the machine.
         model_folders: folders with model packages, beside the starters.
-        limits: bounds on what is read.
+        limits: bounds on what is read; compressed pixels are decoded in a process of their own unless they say not.
         settings_digest: SHA-256 of the resolved settings, for provenance.
     """
 
@@ -57,7 +57,7 @@ class Options:
     language: Language = "en"
     threads: int = 0
     model_folders: tuple[Path, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(isolated=True))
     settings_digest: str = ""
 
 
@@ -151,7 +151,7 @@ def look(archive: LocalArchive, options: Options, progress: Progress | None = No
 
 def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subject]:
     try:
-        assembly = assemble(series, PixelLimits(max_pixel_bytes=options.limits.max_pixel_bytes))
+        assembly = assemble(series, pixel_limits(options.limits))
     except ImageError as error:
         yield unread(study, series, (issue_of(error),))
         return

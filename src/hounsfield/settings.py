@@ -35,6 +35,10 @@ class Settings(BaseModel):
     max_archive_bytes: int = Field(
         8 * 1024**3, ge=1024, description="Largest size of everything extracted from one zip file, in bytes."
     )
+    isolated: bool = Field(
+        True,
+        description="Decode compressed pixels in a process of their own, which a damaged file may crash without harm.",
+    )
     max_files: int = Field(50_000, ge=1, description="Largest number of files taken from one folder or zip file.")
 
     def digest(self) -> str:

@@ -22,6 +22,8 @@ class Limits:
         max_inflation_ratio: unpacked bytes for one packed byte, asked above ``inflation_floor_bytes`` alone, because
             black images pack better than any bound.
         inflation_floor_bytes: unpacked size from which the ratio counts.
+        isolated: decode compressed pixels in a process of their own, which may crash or hang without harm; for sources
+            that cannot be trusted.
     """
 
     max_files: int = 50_000
@@ -34,6 +36,7 @@ class Limits:
     max_archive_depth: int = 2
     max_inflation_ratio: int = 100
     inflation_floor_bytes: int = 64 * MIB
+    isolated: bool = False
 
 
 DEFAULT_LIMITS = Limits()

@@ -23,6 +23,7 @@ def pipeline_options(settings: "Settings", task: str | None = None, model: str |
             max_files=settings.max_files,
             max_pixel_bytes=settings.max_pixel_bytes,
             max_archive_bytes=settings.max_archive_bytes,
+            isolated=settings.isolated,
         ),
         settings_digest=settings.digest(),
     )

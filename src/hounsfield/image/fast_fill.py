@@ -19,6 +19,7 @@ from hounsfield.image.codecs import FrameCodec, frame_codec
 from hounsfield.image.codestream import codestream_size
 from hounsfield.image.frame import Frame
 from hounsfield.image.guard import refusing
+from hounsfield.image.isolated import decode_codestream, is_isolated
 from hounsfield.image.limits import PixelLimits
 
 Samples = npt.NDArray[Any]
@@ -186,6 +187,9 @@ class _Filler:
             raise Undecodable("E313", uid=frame.uid, found=declared, expected=(layout.rows, layout.columns))
         if self.codec is None or not self.codec.is_as_declared(encoded, layout):
             raise NotPlainError
+        if is_isolated(layout, self.limits):
+            decode_codestream(encoded, layout, cells, frame.uid, self.limits)
+            return
         with refusing("E308", frame.uid, codec=self.codec.name):
             self.codec.decode_into(encoded, layout, cells)
 

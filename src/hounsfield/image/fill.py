@@ -10,6 +10,8 @@ from hounsfield.core.study import InstanceRef
 from hounsfield.image.decode import decode_frames
 from hounsfield.image.fast_fill import NotPlainError, Scale, fill_fast, is_fast
 from hounsfield.image.frame import Frame
+from hounsfield.image.isolated import decode_object, is_isolated
+from hounsfield.image.layout import PixelLayout
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.quantity import Meaning
 from hounsfield.image.reading import read_whole
@@ -92,15 +94,21 @@ def _decoded(stack: Stack, limits: PixelLimits) -> Iterator[tuple[int, Frame, Sa
         wanted.setdefault(frame.uid, {}).setdefault(frame.frame_index, []).append(slice_index)
         instances[frame.uid] = frame.instance
     for uid, slots in wanted.items():
-        dataset = read_whole(instances[uid], limits)
         first = stack.frames[next(iter(slots.values()))[0]]
         left = len(slots)
-        for frame_index, stored in enumerate(decode_frames(dataset, first.layout, uid)):
+        for frame_index, stored in enumerate(_stored(instances[uid], first.layout, max(slots) + 1, limits)):
             for slice_index in slots.get(frame_index, ()):
                 yield slice_index, stack.frames[slice_index], stored
             left -= frame_index in slots
             if not left:
                 break
+
+
+def _stored(instance: InstanceRef, layout: PixelLayout, count: int, limits: PixelLimits) -> Iterator[Samples]:
+    """Yield the stored values of the first frames of an object."""
+    if is_isolated(layout, limits):
+        return decode_object(instance, layout, count, limits)
+    return decode_frames(read_whole(instance, limits), layout, instance.sop_instance_uid)
 
 
 def whole_intercept(stack: Stack, meaning: Meaning) -> float | None:

@@ -19,12 +19,16 @@ class PixelLimits:
         max_file_bytes: one file, and one inflated data set.
         max_frames: frames of one series.
         max_edge: rows or columns of one frame (DICOM holds them in 16 bits).
+        isolated: decode compressed pixels in a process of their own, which may crash or hang without harm.
+        decoding_seconds: time that such a process gets for a frame, beside what the size of the frame adds.
     """
 
     max_pixel_bytes: int = 2 * GIBIBYTE
     max_file_bytes: int = 4 * GIBIBYTE
     max_frames: int = 100_000
     max_edge: int = 65_535
+    isolated: bool = False
+    decoding_seconds: float = 10.0
 
     def require_samples(self, shape: tuple[int, ...], sample_bytes: int, uid: str | None = None) -> None:
         """Refuse an array that is empty or decodes to more than the limit.

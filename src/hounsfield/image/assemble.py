@@ -149,6 +149,8 @@ def _check_origin(frames: list[Frame], series: Series) -> list[QualityIssue]:
         issues.append(QualityIssue("Q316", Severity.NOTE, {"method": methods[0]}, uid))
     if any(frame.facts.is_for_processing for frame in frames):
         issues.append(QualityIssue("Q332", Severity.WARN, {}, uid))
+    if any(frame.tile is not None and not frame.tile.is_direction_known for frame in frames):
+        issues.append(QualityIssue("E331", Severity.WARN, {}, uid))
     return issues
 
 
@@ -224,18 +226,25 @@ def volume_of(
     """Return the samples of a stack as a volume that names the source of every slice."""
     frames = stack.frames
     one_object = len({frame.uid for frame in frames}) == 1
-    is_multi_frame = any(frame.layout.frames > 1 for frame in frames)
     return Volume(
         array=array,
         geometry=geometry,
         quantity=quantity,
         instances=(frames[0].instance,) if one_object else tuple(frame.instance for frame in frames),
-        frame_indices=tuple(frame.frame_index for frame in frames) if is_multi_frame else (),
+        frame_indices=_frame_indices(stack),
         slice_axis=stack.slice_axis,
         frame_times_seconds=stack.times_seconds,
         presentation=presentation,
         enhanced_by=tuple(dict.fromkeys(step for frame in frames for step in frame.facts.enhanced_by)),
     )
+
+
+def _frame_indices(stack: Stack) -> tuple[int, ...]:
+    """Return the frame of its object that each slice comes from; all slices of a mosaic are in its only one."""
+    if any(frame.tile is not None for frame in stack.frames):
+        return (0,) * len(stack.frames)
+    is_multi_frame = any(frame.layout.frames > 1 for frame in stack.frames)
+    return tuple(frame.frame_index for frame in stack.frames) if is_multi_frame else ()
 
 
 def _numbered(issue: QualityIssue, number: int) -> QualityIssue:

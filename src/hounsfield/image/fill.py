@@ -1,6 +1,7 @@
 """Decoded frames written into the array of their volume, in the smallest type that keeps them exact."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,12 @@ def _decoded(stack: Stack, limits: PixelLimits) -> Iterator[tuple[int, Frame, Sa
         instances[frame.uid] = frame.instance
     for uid, slots in wanted.items():
         first = stack.frames[next(iter(slots.values()))[0]]
+        if first.tile is not None:
+            (picture,) = _stored(instances[uid], first.tile.whole, 1, limits)
+            for slice_index in chain(*slots.values()):
+                frame = stack.frames[slice_index]
+                yield slice_index, frame, _cut(picture, frame)
+            continue
         left = len(slots)
         for frame_index, stored in enumerate(_stored(instances[uid], first.layout, max(slots) + 1, limits)):
             for slice_index in slots.get(frame_index, ()):
@@ -109,6 +116,14 @@ def _stored(instance: InstanceRef, layout: PixelLayout, count: int, limits: Pixe
     if is_isolated(layout, limits):
         return decode_object(instance, layout, count, limits)
     return decode_frames(read_whole(instance, limits), layout, instance.sop_instance_uid)
+
+
+def _cut(picture: Samples, frame: Frame) -> Samples:
+    """Return one slice of a mosaic."""
+    if frame.tile is None:
+        return picture
+    row, column = frame.tile.row, frame.tile.column
+    return picture[row : row + frame.layout.rows, column : column + frame.layout.columns]
 
 
 def whole_intercept(stack: Stack, meaning: Meaning) -> float | None:

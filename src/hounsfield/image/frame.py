@@ -1,7 +1,7 @@
 """One frame before its pixels are decoded: layout, place, meaning and what tells it from its neighbours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit
@@ -15,6 +15,7 @@ from hounsfield.image.layout import PixelLayout, read_layout
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.mark import read_codes
 from hounsfield.image.modality.pet import PetFacts, read_pet_facts
+from hounsfield.image.mosaic import Mosaic, Tile, read_mosaic
 from hounsfield.image.place import FramePlace, read_place
 from hounsfield.image.reading import read_header, transfer_syntax_of
 from hounsfield.image.times import acquisition_seconds, frame_start_seconds
@@ -89,7 +90,7 @@ class Frame:
 
     Attributes:
         instance: the object.
-        frame_index: from 0.
+        frame_index: from 0; of a mosaic, the number of the slice in it.
         layout: how its samples are stored.
         place: its plane.
         transform: what its stored values mean.
@@ -99,6 +100,7 @@ class Frame:
         acquired_seconds: time of day of its acquisition, None where not given.
         start_seconds: start after the first frame of its object, None for objects without a frame time.
         pixels: where its samples lie in the file, None where its object has to be parsed for them.
+        tile: where a slice of a mosaic lies in its picture, None for all else.
     """
 
     instance: InstanceRef
@@ -112,6 +114,7 @@ class Frame:
     acquired_seconds: float | None = None
     start_seconds: float | None = None
     pixels: PixelSpan | None = None
+    tile: Tile | None = None
 
     @property
     def uid(self) -> str:
@@ -123,7 +126,8 @@ def read_frames(instance: InstanceRef, limits: PixelLimits) -> tuple[Frame, ...]
     """Read the header of one object and return its frames in stored order.
 
     Raises:
-        UnsupportedModality: ``E305`` for objects without pixels, ``E306`` for segmentations, ``E307`` for tiles.
+        UnsupportedModality: ``E305`` for objects without pixels, ``E306`` for segmentations, ``E307`` for tiles,
+            ``E330`` for mosaics that do not say how they are laid out.
         Undecodable: the header cannot be read, or describes no image within the limits.
     """
     return describe_frames(instance, read_header(instance, limits), limits)
@@ -140,7 +144,18 @@ def describe_frames(instance: InstanceRef, dataset: Dataset, limits: PixelLimits
         _require_image(dataset, uid)
         layout = read_layout(dataset, transfer_syntax_of(dataset, instance), uid, limits)
         facts = _read_facts(dataset, layout)
-        return tuple(_read_frame(instance, dataset, layout, facts, index) for index in range(layout.frames))
+        frames = tuple(_read_frame(instance, dataset, layout, facts, index) for index in range(layout.frames))
+        mosaic = read_mosaic(dataset, layout, frames[0].place, uid)
+        return frames if mosaic is None else _read_tiles(frames[0], mosaic)
+
+
+def _read_tiles(frame: Frame, mosaic: Mosaic) -> tuple[Frame, ...]:
+    """Return the slices of a mosaic, each as a frame of its own."""
+    slices = enumerate(mosaic.slices(frame.layout, frame.place))
+    return tuple(
+        replace(frame, frame_index=index, layout=layout, place=place, tile=tile)
+        for index, (layout, place, tile) in slices
+    )
 
 
 def _require_image(dataset: Dataset, uid: str) -> None:

@@ -51,7 +51,7 @@ def _plane(
     array: Samples, index: int, plan: RepairPlan, outside: float, padding: tuple[float, float] | None
 ) -> npt.NDArray[np.float64]:
     """Return one slice as acquired, on rows and columns of the result."""
-    plane = array[index].astype(np.float64)
+    plane: npt.NDArray[np.float64] = array[index].astype(np.float64)
     if padding is not None:
         plane[(plane >= padding[0]) & (plane <= padding[1])] = outside
     if not plan.row_offsets:

@@ -123,7 +123,7 @@ def _without_tilt(plan: RepairPlan, stack: Stack, shear: Shear, series_uid: str)
         issues.append(QualityIssue("E328", Severity.WARN, facts, series_uid))
     return replace(
         plan,
-        geometry=geometry.cropped((0, *start), shape),
+        geometry=geometry.cropped((0, start[0], start[1]), shape),
         row_offsets=tuple(float(start[0] - offset) for offset in moved[0]),
         column_offsets=tuple(float(start[1] - offset) for offset in moved[1]),
         repairs=(Repair.TILT,),

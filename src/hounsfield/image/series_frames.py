@@ -138,7 +138,7 @@ class _Together:
             first = describe_frames(self._instances[0], cast(Dataset, head), self._limits)
         except HounsfieldError:
             first = ()
-        if len(first) != 1:
+        if len(first) != 1 or first[0].tile is not None:
             yield from _alone(self._instances, self._limits)
             return
         asked = sorted(tag for keyword in head.keywords - set(MOVING) if (tag := tag_for_keyword(keyword)))
@@ -208,7 +208,8 @@ class _Together:
             frames = list(describe_frames(instance, dataset, self._limits))
         except HounsfieldError as error:
             return error
-        return [self._keep(row, frames[0], dataset)] if len(frames) == 1 else frames
+        is_plain = len(frames) == 1 and frames[0].tile is None
+        return [self._keep(row, frames[0], dataset)] if is_plain else frames
 
     def _keep(self, row: int, frame: Frame, dataset: Dataset) -> Frame:
         """Keep a parsed frame as the model of those with the same values."""

@@ -87,12 +87,9 @@ def assemblies(
     repairs: frozenset[Repair] = NO_REPAIRS,
 ) -> Iterator[tuple[Series, Assembly | ImageError]]:
     """Assemble the image series of an open source, one after the other; what cannot be read yields its reason."""
-    wanted = [
-        series
-        for study in archive.studies
-        for series in study.series
-        if any(instance.number_of_frames for instance in series.instances)
-    ]
+    every = [series for study in archive.studies for series in study.series]
+    with_pixels = [series for series in every if any(instance.number_of_frames for instance in series.instances)]
+    wanted = with_pixels or every  # a source without any image says what it is
     for done, series in enumerate(wanted):
         if progress:
             progress(done, len(wanted))

@@ -94,9 +94,9 @@ def prepare_volume(
     reference = None
     if options.reference is not None:
         with open_source(options.reference, options.limits, digests=False) as archive:
-            reference = _only(_volumes(archive, options.limits), None)
+            reference = _only(archive, None, options.limits)
     with open_source(Path(source), options.limits, digests=False) as archive:
-        before = _only(_volumes(archive, options.limits), options.volume_number)
+        before = _only(archive, options.volume_number, options.limits)
         after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
         files = write_volume(after, target, describe(after, trace))
     comparison = compare(before, after, trace, reference)
@@ -188,23 +188,28 @@ def _shown(volume: Volume, index: int, like: Volume | None) -> Shown:
     return np.asarray(np.clip(to_display(part).array.reshape(volume.geometry.shape[1:]), 0, 1))
 
 
-def _volumes(archive: LocalArchive, limits: Limits) -> list[Volume]:
-    """Return the volumes of an open source.
+def _only(archive: LocalArchive, number: int | None, limits: Limits) -> Volume:
+    """Return the volume of a number, or the only one; of several, no more than that one is held at the end.
 
     Raises:
-        ImageError: a series cannot be read.
+        ImageError: nothing in the source can be read; what lies beside a volume that can does not matter.
+        SettingsError: ``E463``.
     """
-    volumes: list[Volume] = []
+    chosen: Volume | None = None
+    count = 0
+    failed: list[ImageError] = []
     for _, found in assemblies(archive, limits):
         if isinstance(found, ImageError):
-            raise found
-        volumes += found.volumes
-    return volumes
-
-
-def _only(volumes: Sequence[Volume], number: int | None) -> Volume:
-    """Return the volume of a number, or the only one."""
-    asked = 1 if number is None else number
-    if not 1 <= asked <= len(volumes) or (number is None and len(volumes) > 1):
-        raise SettingsError("E463", found=len(volumes), expected=number if number is not None else "?")
-    return volumes[asked - 1]
+            failed.append(found)
+            continue
+        for volume in found.volumes:
+            count += 1
+            if count == (number or 1):
+                chosen = volume
+        if chosen is not None and number is not None:
+            return chosen
+    if failed and not count:
+        raise failed[0]
+    if chosen is None or count > 1:
+        raise SettingsError("E463", found=count, expected=number if number is not None else "?")
+    return chosen

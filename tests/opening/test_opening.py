@@ -57,3 +57,10 @@ def test_nothing_to_read(tmp_path: Path):
 
 def test_it_is_public():
     assert hounsfield.read_volumes is read_volumes
+
+
+def test_a_source_without_any_image_says_what_it_is():
+    found = read_volumes(PYDICOM_FILES / "reportsi.dcm")
+    assert not found.volumes
+    assert [(issue.code, issue.severity) for issue in found.issues] == [("E305", Severity.REJECT)]
+    assert "Basic Text SR" in found.issues[0].text()

@@ -2,17 +2,19 @@
 
 import itertools
 import json
+import shutil
 
 import nibabel
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from pydicom.data import get_testdata_file
 
 from hounsfield.archive.local import open_source
 from hounsfield.cli import main
 from hounsfield.core.quantities import Quantity
-from hounsfield.errors import SettingsError
+from hounsfield.errors import HounsfieldError, SettingsError
 from hounsfield.image import phantoms
 from hounsfield.image.assemble import assemble
 from hounsfield.image.phantoms import BodyPhantom, pose_geometry
@@ -78,6 +80,29 @@ def test_refusals(body, tmp_path):
     with pytest.raises(SettingsError, match="E463"):
         prepare_volume(body, tmp_path / "out.nii", steps("grey"), PreparingOptions(volume_number=2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["body", "there.nii"]
+
+
+def test_what_is_no_image_beside_a_volume_does_not_matter(body, tmp_path):
+    """A dose report lies in most CT studies; a second volume has to be chosen by its number."""
+    shutil.copy(get_testdata_file("reportsi.dcm"), body / "report.dcm")
+    prepared = prepare_volume(body, tmp_path / "one.nii", steps("grey"))
+    assert prepared.volume.geometry.shape == read(body).geometry.shape
+    shutil.copy(get_testdata_file("MR_small.dcm"), body / "other.dcm")
+    with pytest.raises(SettingsError, match="E463: The source holds 2 volumes"):
+        prepare_volume(body, tmp_path / "two.nii", steps("grey"))
+    shapes = {
+        prepare_volume(body, tmp_path / f"{number}.nii", steps("grey"), PreparingOptions(number)).volume.geometry.shape
+        for number in (1, 2)
+    }
+    assert shapes == {prepared.volume.geometry.shape, (1, 64, 64)}
+
+
+def test_a_source_of_which_nothing_can_be_read_says_why(tmp_path):
+    alone = tmp_path / "report"
+    alone.mkdir()
+    shutil.copy(get_testdata_file("reportsi.dcm"), alone)
+    with pytest.raises(HounsfieldError, match="E305"):
+        prepare_volume(alone, tmp_path / "out.nii", steps("grey"))
 
 
 def test_the_page_tells_how_near_the_truth_is():

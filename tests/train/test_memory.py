@@ -1,6 +1,5 @@
 """The memory estimate: against counts by hand and what a process really takes; refusal with numbers."""
 
-
 import pytest
 
 torch = pytest.importorskip("torch")

@@ -26,11 +26,7 @@ def noise_sigma(volume: Volume) -> float:
     The difference of two Laplacians takes out constants and slopes (Immerkaer 1996, doi:10.1006/cviu.1996.0060); its
     median absolute value over every slice, instead of the mean, keeps edges from counting.
     """
-    return planes_sigma(volume.array.reshape(-1, *volume.array.shape[-2:]))
-
-
-def planes_sigma(planes: Samples) -> float:
-    """Return the same of (slice, row, column) samples that need not be whole slices."""
+    planes = volume.array.reshape(-1, *volume.array.shape[-2:])
     chosen = planes[:: max(1, len(planes) // 16)]
     found = [ndimage.convolve(finite(plane), _LAPLACIANS, mode="mirror")[1:-1, 1:-1] for plane in chosen]
     values = np.abs(np.concatenate([plane.reshape(-1) for plane in found]))

@@ -24,6 +24,7 @@ SETTINGS = {
     "resample": {"spacing_mm": 1.3},
     "rescale": {"minimum": 0.0, "maximum": 2.0},
     "resize": {"rows": 20, "columns": 50},
+    "wiener": {"width_mm": 1.0},
     "window": {"center": 0.5, "width": 0.5},
 }
 

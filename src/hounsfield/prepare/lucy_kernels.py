@@ -96,6 +96,26 @@ def corrections(field: Floats, estimate: Floats, taps: Floats, start: int, stop:
 
 
 @compiled_reordered
+def divide(data: Floats, blurred: Floats, out: Floats, start: int, stop: int) -> None:
+    """Fill slices of ``out`` with data over blur."""
+    for s in range(start, stop):
+        for r in range(data.shape[1]):
+            line, samples, below = out[s, r], data[s, r], blurred[s, r]
+            for c in range(line.size):
+                line[c] = samples[c] / (below[c] if below[c] > _SMALLEST else _SMALLEST)
+
+
+@compiled_reordered
+def multiply(estimate: Floats, correction: Floats, inverse: Floats, start: int, stop: int) -> None:
+    """Multiply slices of the estimate by the correction, weighed anew; rounding below 0 counts as 0."""
+    for s in range(start, stop):
+        for r in range(estimate.shape[1]):
+            line, factors, weights = estimate[s, r], correction[s, r], inverse[s, r]
+            for c in range(line.size):
+                line[c] *= factors[c] * weights[c] if factors[c] > _ZERO else _ZERO
+
+
+@compiled_reordered
 def smooth_by_variation(estimate: Floats, out: Floats, settings: Floats, start: int, stop: int) -> None:
     """Fill slices of ``out`` with the estimate over 1 - weight * div(grad u / |grad u|), Dey 2006 equation 8.
 

@@ -32,6 +32,7 @@ from hounsfield.prepare.step import Step
 from hounsfield.prepare.turn import Flip, Rotate90
 from hounsfield.prepare.variation import TotalVariation
 from hounsfield.prepare.wavelet import Wavelet
+from hounsfield.prepare.wiener import Wiener
 
 GROUP = "hounsfield.steps"
 
@@ -73,6 +74,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             TotalVariation,
             Unsharp,
             Wavelet,
+            Wiener,
             Window,
             ZScore,
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.grid import grid_record
@@ -36,6 +37,15 @@ def body():
     return volume_of(np.stack([inside, inside * 0.8]).astype(np.float32))
 
 
+def blurred(slices):
+    """Return discs that a Gaussian of 0.8 mm blurred."""
+    r, c = np.mgrid[:90, :140]
+    discs = sum(
+        ((r * 0.7 - y) ** 2 + (c * 0.4 - x) ** 2 < radius**2) * 1.0 for y, x, radius in ((20, 18, 9), (44, 36, 12))
+    )
+    return volume_of(np.stack([gaussian_filter(discs, (0.8 / 0.7, 0.8 / 0.4))] * slices).astype(np.float32))
+
+
 @pytest.mark.parametrize("volume", [smooth(), smooth(slices=1), body()], ids=["stack", "single", "body"])
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_step(name, volume):
@@ -43,5 +53,9 @@ def test_step(name, volume):
         with pytest.raises(PrepareError, match="E468"):
             BUILT_IN[name](slices=[0]).draw(volume, np.random.default_rng(0))
         return
+    if name == "blind-deblur":
+        with pytest.raises(PrepareError, match="E42"):
+            BUILT_IN[name]().draw(volume, np.random.default_rng(0))
+        volume = blurred(volume.geometry.shape[0])
     settings = SETTINGS.get(name, {})
     check_step(lambda **changes: BUILT_IN[name](**{**settings, **changes}), volume)

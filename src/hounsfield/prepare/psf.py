@@ -23,8 +23,8 @@ def psf_of(blur: Blur, widths: tuple[float, float], angle_degrees: float = 0.0) 
         angle_degrees: of the motion, from the direction in which columns grow to that in which rows do.
 
     Example:
-        >>> psf_of("motion", (3.0, 3.0)).round(2).tolist()
-        [[0.33, 0.33, 0.33]]
+        >>> (6 * psf_of("motion", (3.0, 3.0))).round().tolist()
+        [[2.0, 2.0, 2.0]]
     """
     if blur == "gaussian":
         rows, columns = (_unfolded(gaussian_taps(width)) for width in widths)

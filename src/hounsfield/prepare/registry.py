@@ -7,6 +7,7 @@ from typing import Any
 
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.bilateral import Bilateral
+from hounsfield.prepare.blind import BlindDeblur
 from hounsfield.prepare.blind_spot import BlindSpot
 from hounsfield.prepare.canny import Canny
 from hounsfield.prepare.clahe import Clahe
@@ -42,6 +43,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
         for step in (
             Bilateral,
             BlindSpot,
+            BlindDeblur,
             Canny,
             CentreCropSquare,
             Clahe,

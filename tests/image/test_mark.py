@@ -104,6 +104,15 @@ def test_one_marked_slice_marks_its_volume(tmp_path):
     assert lazy.read(0, 2).enhanced_by == ()
 
 
+def test_a_repair_on_reading_keeps_the_marks_of_the_file(tmp_path):
+    """A smoothed series that lost a slice is both smoothed and made up."""
+    files = write_volume(enhanced(scanned(tmp_path), "gaussian:sigma_mm=3"), tmp_path / "out", "Tested")
+    files[2].unlink()
+    (found,) = read_volumes(tmp_path / "out", repair=["missing-slices"]).volumes
+    assert found.repaired_by == ("missing-slices",)
+    assert found.enhanced_by == ("gaussian", "missing-slices")
+
+
 def test_codes_of_others_do_not_count(tmp_path):
     files = write_volume(scanned(tmp_path), tmp_path / "out", "Tested")
     for path in files:

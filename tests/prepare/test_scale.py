@@ -12,6 +12,7 @@ from hounsfield.core.volume import Window as VoiWindow
 from hounsfield.errors import NotInvertible, PrepareError
 from hounsfield.prepare.grey import Grey
 from hounsfield.prepare.scale import PercentileScale, Rescale, Window, ZScore
+from hounsfield.prepare.sequence import apply_steps, invert_trace
 from hounsfield.prepare.statistics import interior, robust_samples
 from tests.prepare.volumes import smooth, volume_of
 
@@ -223,3 +224,47 @@ def test_lost_colour_does_not_come_back():
         Grey().invert(after, drawn)
     with pytest.raises(PrepareError):
         Grey().apply(smooth(), drawn)
+
+
+def stack_of_levels():
+    """Return slices of rising level over a background of 0."""
+    array = np.random.default_rng(4).normal(0, 5, (4, 30, 32)) + 100 * np.arange(1, 5)[:, None, None]
+    array[:, :6] = 0
+    return volume_of(array.astype(np.float32), Quantity.ARBITRARY)
+
+
+@pytest.mark.parametrize("above", [None, 0.0])
+def test_z_score_over_the_volume_is_one_scale_of_the_samples_that_count(above):
+    volume = stack_of_levels()
+    found, trace = apply_steps([ZScore(over="volume", above=above)], volume)
+    samples = volume.array if above is None else volume.array[volume.array > above]
+    expected = (volume.array - samples.mean(dtype=np.float64)) / samples.std(dtype=np.float64)
+    np.testing.assert_allclose(found.array, expected, atol=1e-4)
+    np.testing.assert_allclose(invert_trace(trace, found).array, volume.array, atol=1e-3)
+    # Slices keep their order of levels, which a scale of each slice takes away.
+    assert (np.diff([np.median(plane[6:]) for plane in found.array]) > 0.5).all()
+    apart, _ = apply_steps([ZScore(above=above)], volume)
+    assert np.ptp([np.median(plane[6:]) for plane in apart.array]) < 0.2
+
+
+def test_percentiles_over_the_volume_keep_slices_comparable():
+    volume = stack_of_levels()
+    found, _ = apply_steps([PercentileScale(over="volume")], volume)
+    medians = [np.median(plane[6:]) for plane in found.array]
+    assert (np.diff(medians) > 0.15).all()
+    assert (found.array.min(), found.array.max()) == (0, 1)
+    assert np.ptp([np.median(plane[6:]) for plane in apply_steps([PercentileScale()], volume)[0].array]) < 0.1
+
+
+def test_a_volume_is_scaled_though_a_slice_of_it_is_empty():
+    array = stack_of_levels().array.copy()
+    array[2] = np.nan
+    volume = volume_of(array, Quantity.ARBITRARY)
+    for kind in (ZScore, PercentileScale):
+        assert np.isfinite(apply_steps([kind(over="volume")], volume)[0].array[[0, 1, 3]]).all()
+        with pytest.raises(PrepareError, match="E405"):
+            apply_steps([kind()], volume)
+        with pytest.raises(PrepareError, match="E405"):
+            apply_steps([kind(over="volume")], volume_of(np.full((2, 8, 8), np.nan, np.float32)))
+    with pytest.raises(PrepareError, match="E405"):
+        apply_steps([ZScore(above=1e9)], volume)

@@ -206,7 +206,8 @@ def _build(stack: Stack, started: float | None, uid: str, terms: _Terms) -> tupl
 def _repaired(volume: Volume, plan: RepairPlan) -> Volume:
     """Mark a volume with its repairs; where whole slices are made up, nothing may be measured."""
     made_up = tuple(repair.value for repair in plan.repairs if repair is not Repair.TILT)
-    return replace(volume, repaired_by=tuple(repair.value for repair in plan.repairs), enhanced_by=made_up)
+    marks = (*volume.enhanced_by, *made_up)
+    return replace(volume, repaired_by=tuple(repair.value for repair in plan.repairs), enhanced_by=marks)
 
 
 def presentation_of(stack: Stack, meaning: Meaning) -> Presentation:

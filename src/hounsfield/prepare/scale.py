@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,22 @@ from hounsfield.errors import NotInvertible, PrepareError
 from hounsfield.prepare.statistics import robust_samples
 from hounsfield.prepare.step import STRICT, Parameters
 
+Over = Literal["slice", "volume"]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 
 
 @dataclass(frozen=True, config=STRICT)
 class PercentileScale:
-    """Map the low and high percentile of each slice to 0 and 1, and clip.
+    """Map the low and high percentile of each slice, or of the volume, to 0 and 1, and clip.
 
-    The percentiles are of ``statistics.robust_samples``: flat edges and burned-in markers do not count. Each slice has
-    its own, as each image had in training. A slice without any contrast becomes 0.
+    The percentiles are of ``statistics.robust_samples``: flat edges and burned-in markers do not count. A slice without
+    any contrast becomes 0.
+
+    Attributes:
+        low_percentile: becomes 0.
+        high_percentile: becomes 1.
+        over: ``slice``: each has its own, as each image had in training; ``volume``: all have those of the samples of
+            all slices together, so that slices stay comparable.
     """
 
     name: ClassVar[str] = "percentile-scale"
@@ -32,6 +39,7 @@ class PercentileScale:
 
     low_percentile: Percentage = 0.5
     high_percentile: Percentage = 99.5
+    over: Over = "slice"
 
     @model_validator(mode="after")
     def _check_order(self) -> "PercentileScale":
@@ -44,20 +52,24 @@ class PercentileScale:
         return asdict(self)
 
     def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
-        """Find the two levels of each slice.
+        """Find the two levels for each slice.
 
         Raises:
-            PrepareError: ``E405``, a slice has no finite sample.
+            PrepareError: ``E405``, a slice, or the volume, has no finite sample.
         """
-        lows, highs = [], []
-        for index in range(volume.geometry.shape[0]):
-            samples = robust_samples(volume.array[..., index, :, :])
-            if not samples.size:
-                raise PrepareError("E405", step=self.name, slice_index=index)
-            low, high = np.percentile(samples, [self.low_percentile, self.high_percentile])
-            lows.append(float(low))
-            highs.append(float(high))
-        return {"low": lows, "high": highs}
+        count = volume.geometry.shape[0]
+        planes = [volume.array[..., index, :, :] for index in range(count)]
+        if self.over == "volume":
+            levels = [self._levels(np.concatenate([robust_samples(plane) for plane in planes]), 0)] * count
+        else:
+            levels = [self._levels(robust_samples(plane), index) for index, plane in enumerate(planes)]
+        return {"low": [low for low, _ in levels], "high": [high for _, high in levels]}
+
+    def _levels(self, samples: npt.NDArray[np.float32], index: int) -> tuple[float, float]:
+        if not samples.size:
+            raise PrepareError("E405", step=self.name, slice_index=index)
+        low, high = np.percentile(samples, [self.low_percentile, self.high_percentile])
+        return float(low), float(high)
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Scale and clip to 0..1, float32."""
@@ -138,34 +150,50 @@ class Rescale:
 
 @dataclass(frozen=True, config=STRICT)
 class ZScore:
-    """Take the mean of each slice off and divide by its standard deviation (of the finite samples, n in the divisor).
+    """Take a mean off and divide by a standard deviation (of the finite samples, n in the divisor).
 
     A slice without any contrast becomes 0; any other is undone up to float32 rounding.
+
+    Attributes:
+        over: ``slice``: each has its own mean and deviation; ``volume``: all have those of all slices together.
+        above: only samples above this value count for them, such as 0 to leave the background of MR out; None takes
+            all.
     """
 
     name: ClassVar[str] = "z-score"
     is_geometric: ClassVar[bool] = False
     changes_appearance: ClassVar[bool] = False
 
+    over: Over = "slice"
+    above: float | None = None
+
     def settings(self) -> dict[str, Any]:
-        """Return the settings: there are none."""
+        """Return the settings."""
         return asdict(self)
 
     def draw(self, volume: Volume, generator: np.random.Generator) -> Parameters:
-        """Find the mean and deviation of each slice.
+        """Find the mean and deviation for each slice.
 
         Raises:
-            PrepareError: ``E405``, a slice has no finite sample.
+            PrepareError: ``E405``, a slice, or the volume, has no finite sample that counts.
         """
-        means, deviations = [], []
-        for index in range(volume.geometry.shape[0]):
-            samples = volume.array[..., index, :, :].astype(np.float64)
-            samples = samples[np.isfinite(samples)]
-            if not samples.size:
-                raise PrepareError("E405", step=self.name, slice_index=index)
-            means.append(float(samples.mean()))
-            deviations.append(float(samples.std()) if np.ptp(samples) > 0 else 0.0)
-        return {"mean": means, "deviation": deviations, "quantity": volume.quantity.name.lower()}
+        count = volume.geometry.shape[0]
+        if self.over == "volume":
+            moments = [self._moments(volume.array, 0)] * count
+        else:
+            moments = [self._moments(volume.array[..., index, :, :], index) for index in range(count)]
+        return {
+            "mean": [mean for mean, _ in moments],
+            "deviation": [deviation for _, deviation in moments],
+            "quantity": volume.quantity.name.lower(),
+        }
+
+    def _moments(self, array: Samples, index: int) -> tuple[float, float]:
+        counts = np.isfinite(array) if self.above is None else np.isfinite(array) & (array > self.above)
+        samples = array[counts].astype(np.float64)
+        if not samples.size:
+            raise PrepareError("E405", step=self.name, slice_index=index)
+        return float(samples.mean()), float(samples.std()) if np.ptp(samples) > 0 else 0.0
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
         """Standardise, float32."""

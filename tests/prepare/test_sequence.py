@@ -58,7 +58,11 @@ def head(rows=120, columns=90):
 
 
 def test_a_specification_comes_back_with_its_defaults():
-    defaults = {"flip": {"probability": 1.0}, "crop-foreground": {"minimum_fraction": 0.02}}
+    defaults = {
+        "flip": {"probability": 1.0},
+        "crop-foreground": {"minimum_fraction": 0.02},
+        "percentile-scale": {"over": "slice"},
+    }
     expected = [{**item, **defaults.get(item["step"], {})} for item in SPECIFICATION]
     assert specification_of(build_steps(SPECIFICATION)) == expected
 

@@ -18,6 +18,7 @@ from hounsfield.clinical.choose import not_asked, read_first_fitting, tasks_for
 from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.quality import checked_volume, inspect, unread
 from hounsfield.clinical.reading import Reading, Subject, has_reject
+from hounsfield.clinical.recognise import recognise
 from hounsfield.clinical.tasks import find_task
 from hounsfield.core.prediction import ModelIdentity
 from hounsfield.core.quality import Severity, issue_of
@@ -45,6 +46,7 @@ class Options:
     Attributes:
         task: the only task to ask, None for all that fit.
         model: name or file of the model to ask, None for the task's own.
+        expect: the task whose input ``check`` expects, None to hold images against their own headers alone.
         language: first language of the pages.
         threads: threads for running networks; 0 takes the cores of the machine.
         model_folders: folders with model packages, beside the starters.
@@ -54,6 +56,7 @@ class Options:
 
     task: str | None = None
     model: str | None = None
+    expect: str | None = None
     language: Language = "en"
     threads: int = 0
     model_folders: tuple[Path, ...] = ()
@@ -114,11 +117,16 @@ def check(
 
     Raises:
         ArchiveError: nothing in the source can be used.
+        SettingsError: ``E950``, there is no task of the name that is expected.
         ReportError: the page cannot be written.
     """
+    desk = Desk(options.model_folders, options.threads)
+    if options.expect is not None:
+        find_task(options.expect)
     with open_source(source, options.limits, digests=False) as archive:
         has_picture = output is not None
-        volumes = tuple(checked_volume(item, has_picture=has_picture) for item in look(archive, options, progress))
+        recognised = (recognise(item, desk, options.expect) for item in look(archive, options, progress))
+        volumes = tuple(checked_volume(item, has_picture=has_picture) for item in recognised)
         checked = Checked(volumes, archive.refused)
     if output is not None:
         with output_folder(output) as folder:

@@ -1,6 +1,7 @@
 """``hounsfield check``: what is in a study, and whether it is fit to be analysed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,9 @@ def check(
     study: Annotated[Path, typer.Argument(help="File, folder, zip or DICOMDIR.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for a page and JSON with every check.")
+    ] = None,
+    expect: Annotated[
+        str | None, typer.Option("--expect", help="Task whose input is expected, such as chest-xray; else is rejected.")
     ] = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -32,7 +36,7 @@ def check(
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
     with talk.progress(talk.label("checking")) as progress:
-        outcome = run(study, pipeline_options(settings), progress, output)
+        outcome = run(study, replace(pipeline_options(settings), expect=expect), progress, output)
     data = outcome.as_json(settings.language)
     talk.answer(data, lambda: _lines(data))
     if output is not None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hounsfield.clinical.desk import Asked, Desk, predict
 from hounsfield.clinical.slices import accepted_run, prediction_of, volume_of
 from hounsfield.clinical.task import Task
@@ -19,7 +21,7 @@ from hounsfield.finding.decide import class_scores, decide, not_assessed, presen
 from hounsfield.finding.measure import measure_region
 from hounsfield.image.display import to_display, to_greyscale_pixels
 from hounsfield.model.contract_check import check_contract
-from hounsfield.model.gate import gate_issues
+from hounsfield.model.gate import accepted_scores, gate_issues
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.predictor import Predictor
 
@@ -75,6 +77,23 @@ def has_reject(issues: tuple[QualityIssue, ...]) -> bool:
     return any(issue.severity is Severity.REJECT for issue in issues)
 
 
+@dataclass(frozen=True)
+class Admission:
+    """What a model's contract and gate say about an input.
+
+    Attributes:
+        issues: what speaks against it.
+        models: the gate, where one was asked.
+        source: the slices that the gate let through.
+        score: what the gate gave to what it accepts; None where it was not asked.
+    """
+
+    issues: tuple[QualityIssue, ...]
+    models: tuple[ModelIdentity, ...]
+    source: Volume
+    score: float | None = None
+
+
 def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
     """Ask the model of a task about a volume that could be read.
 
@@ -85,15 +104,8 @@ def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
     predictor = desk.predictor(task.model)
     manifest = predictor.package.manifest
     models: tuple[ModelIdentity, ...] = (predictor.package.identity,)
-    if subject.volume is None:
-        raise OutOfScope("E520", uid=subject.series.series_instance_uid, found=None, expected="a volume")
-    source = subject.volume
-    issues = check_contract(manifest, subject.study, subject.series, source)
-    if not has_reject(issues) and manifest.input.gate is not None:
-        gate = desk.predictor(manifest.input.gate.model)
-        models = (*models, gate.package.identity)
-        source, found = _through_gate(gate, manifest, source)
-        issues += found
+    admission = admit(manifest, desk, subject)
+    issues, source, models = admission.issues, admission.source, (*models, *admission.models)
     if has_reject(issues):
         findings = not_assessed(manifest.predicted_classes, task.site, predictor.package.identity)
         middle = _key_image(source, source.geometry.shape[0] // 2)
@@ -105,7 +117,24 @@ def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
     return Reading(findings, issues, models, (image,), _limits(manifest))
 
 
-def _through_gate(gate: Predictor, manifest: Manifest, source: Volume) -> tuple[Volume, tuple[QualityIssue, ...]]:
+def admit(manifest: Manifest, desk: Desk, subject: Subject) -> Admission:
+    """Hold an input against a model's contract, then show it to the model's gate.
+
+    Raises:
+        OutOfScope: ``E520``, there is no volume.
+        ModelError: the gate is missing or not fit.
+        PrepareError: a step cannot be applied.
+    """
+    if subject.volume is None:
+        raise OutOfScope("E520", uid=subject.series.series_instance_uid, found=None, expected="a volume")
+    issues = check_contract(manifest, subject.study, subject.series, subject.volume)
+    if has_reject(issues) or manifest.input.gate is None:
+        return Admission(issues, (), subject.volume)
+    gate = desk.predictor(manifest.input.gate.model)
+    return _through_gate(gate, manifest, subject.volume, issues)
+
+
+def _through_gate(gate: Predictor, manifest: Manifest, source: Volume, told: tuple[QualityIssue, ...]) -> Admission:
     """Return the slices that the gate lets through, with what it says about them."""
     contract = manifest.input
     seen = predict(gate, to_display(source)).prediction
@@ -115,7 +144,9 @@ def _through_gate(gate: Predictor, manifest: Manifest, source: Volume) -> tuple[
     if not has_reject(issues) and len(slices) < count:
         accepts = " / ".join(contract.gate.accepts) if contract.gate else ""
         issues += (QualityIssue("Q952", Severity.NOTE, {"used": len(slices), "found": count, "expected": accepts}),)
-    return volume_of(source, slices), issues
+    seen = prediction_of(seen, slices)
+    score = float(np.median(accepted_scores(seen, contract.gate))) if contract.gate else None
+    return Admission((*told, *issues), (gate.package.identity,), volume_of(source, slices), score)
 
 
 def _answer(task: Task, predictor: Predictor, source: Volume) -> tuple[tuple[Finding, ...], KeyImage]:

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from hounsfield.clinical.quality import checked_volume
-from hounsfield.clinical.recognise import CHECK, claimed_kinds, recognise
+from hounsfield.clinical.recognise import CHECK, _table, claimed_kinds, recognise
 from hounsfield.clinical.tasks import all_tasks
 from hounsfield.core.quality import CheckVerdict, Severity
 from hounsfield.core.study import Series
@@ -32,11 +32,6 @@ def desk(tmp_path):
     return models.desk_of(tmp_path)
 
 
-def textured(level: float, count: int = 1) -> np.ndarray:
-    """Noise around a level: to_display keeps its mean, and no check of the samples stops it."""
-    return np.clip(np.random.default_rng(1).normal(level, 0.02, (count, 96, 128)), 0, 1).astype(np.float32)
-
-
 def line(found, name: str = CHECK):
     (check,) = [item for item in found.checks if item.name == name]
     return check
@@ -56,8 +51,6 @@ def test_the_header_claims_kinds(modality, body_part, kinds):
 
 
 def test_every_kind_is_a_class_of_the_starter():
-    from hounsfield.clinical.recognise import _table
-
     classes = {entry.name for entry in find_model("body-part").manifest.predicted_classes}
     assert set(_table()["kinds"]) <= classes
     assert _table()["model"] == "body-part"
@@ -105,9 +98,7 @@ def test_what_cannot_be_told_is_never_a_pass(desk, facts, reason):
 def test_without_volume_or_model_nothing_is_told(desk, monkeypatch):
     unread = replace(subject(BRIGHT, body_part_examined="CHEST"), volume=None)
     assert {item.reason for item in recognise(unread, desk, "chest-xray").checks} == {"unchecked-unread"}
-    monkeypatch.setitem(
-        __import__("hounsfield.clinical.recognise").clinical.recognise._table(), "model", "no-such-model"
-    )
+    monkeypatch.setitem(_table(), "model", "no-such-model")
     found = recognise(subject(BRIGHT, body_part_examined="CHEST"), desk)
     assert line(found).reason == "unchecked-model"
 

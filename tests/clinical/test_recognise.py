@@ -43,6 +43,7 @@ def line(found, name: str = CHECK):
         ("DX", "CHEST", ("CXR",)), ("CR", "HAND", ("Hand",)), ("CT", "CHEST", ("ChestCT",)), ("DX", "KNEE", ()),
         ("CT", "CHESTABDPELVIS", ("AbdomenCT", "ChestCT")), ("MR", "BRAIN", ("HeadCT", "BrainMRI")), ("CT", "", None),
         ("US", "BREAST", ("BreastUS",)), ("PT", "CHEST", ()), ("CT", "NO SUCH PART", None),
+        ("CT", "WHOLEBODY", None),
     ],
 )  # fmt: skip
 def test_the_header_claims_kinds(modality, body_part, kinds):

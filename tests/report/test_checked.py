@@ -18,11 +18,11 @@ TEXT = {"type": "string", "minLength": 1}
 ISSUE = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["code", "severity", "text", "next", "uid"],
+    "required": ["code", "severity", "text", "next", "uid", "value", "threshold", "source"],
     "properties": {
         "code": {"type": "string", "pattern": "^[EQ][0-9]{3}$"},
         "severity": {"enum": ["reject", "warn", "note"]},
-        "text": TEXT,
+        **dict.fromkeys(("text", "value", "threshold", "source"), TEXT),
         "next": {"type": "string"},
         "uid": {"type": ["string", "null"]},
     },

@@ -53,6 +53,7 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
             kind = series["modality"] or "picture"
             yield f"  {series['verdict']:<6} {kind:<8} {shape:<16} {series['series_instance_uid']}"
             for issue in series["issues"]:
-                yield f"      {issue['severity']} {issue['code']}: {issue['text']}"
+                evidence = f"{issue['value']}; {issue['threshold']}; {issue['source']}"
+                yield f"      {issue['severity']} {issue['code']}: {issue['text']} ({evidence})"
     for item in data["refused"]:
         yield f"refused {item['name']}: {item['code']} {item['text']} {item['next']}"

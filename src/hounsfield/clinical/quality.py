@@ -4,7 +4,7 @@ from hounsfield.clinical.reading import Subject, has_reject
 from hounsfield.core.quality import QualityCheck, QualityIssue
 from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Volume
-from hounsfield.image.checks import check_volume
+from hounsfield.image.checks import issues_of, sample_checks
 from hounsfield.image.conformance.judge import check_conformance
 from hounsfield.image.display import to_greyscale_pixels
 from hounsfield.image.quality.criteria import told_checks
@@ -22,8 +22,10 @@ def inspect(study: Study, series: Series, volume: Volume, told: tuple[QualityIss
         volume: what was read.
         told: what the reading said already.
     """
-    issues = (*told, *check_volume(volume))
-    checks = (*told_checks(issues, volume), *check_conformance(volume.instances, series.series_instance_uid))
+    samples = sample_checks(volume)
+    issues = (*told, *issues_of(samples))
+    header = check_conformance(volume.instances, series.series_instance_uid)
+    checks = (*told_checks(told, volume), *samples, *header)
     if not has_reject(issues):
         is_chest = "chest" in regions_of(series.body_part_examined)
         checks = (*checks, *judge_volume(volume, series.modality, is_chest=is_chest))
@@ -34,7 +36,7 @@ def inspect(study: Study, series: Series, volume: Volume, told: tuple[QualityIss
 
 def unread(study: Study, series: Series, issues: tuple[QualityIssue, ...]) -> Subject:
     """Return the subject of a series, or a part of one, that could not be read."""
-    checks = tuple(QualityCheck("readable", issue.code, issue=issue) for issue in issues)
+    checks = tuple(QualityCheck("readable", issue.code, 1.0, "{reasons}", "> 0", issue) for issue in issues)
     return Subject(study, series, None, issues, checks)
 
 

@@ -26,6 +26,8 @@ from hounsfield.prepare.grid import one_slice
 
 CODE = "Q380"
 CHECK = "image-kind"
+MOST_KINDS = 2
+"""Chest and abdomen together are one claim that can be wrong; what claims more claims nothing."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,17 @@ def recognise(subject: Subject, desk: Desk, expect: str | None = None) -> Subjec
 def claimed_kinds(series: Series) -> tuple[str, ...] | None:
     """Return the classes that modality and body part claim; None where they claim nothing, empty where none is known.
 
-    The description of study or series, which is free text, is not asked.
+    The description of study or series, which is free text, is not asked. A whole body is no one kind.
     """
     regions = regions_of(series.body_part_examined)
     if not series.is_dicom or not regions:
         return None
-    return tuple(
+    kinds = tuple(
         name
         for name, kind in _table()["kinds"].items()
         if series.modality in kind["modalities"] and regions & set(kind["regions"])
     )
+    return kinds if len(kinds) <= MOST_KINDS else None
 
 
 def _claimed(subject: Subject, desk: Desk) -> QualityCheck:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hounsfield.errors import HounsfieldError
-from hounsfield.messages import Language, next_step, sentence
+from hounsfield.messages import Language, label, next_step, sentence
 
 
 class Severity(StrEnum):
@@ -39,6 +39,26 @@ class QualityIssue:
     def next_step(self, language: Language = "en") -> str:
         """Return the next action in a language, or an empty string."""
         return next_step(self.code, self.facts, language)
+
+    def value(self, language: Language = "en") -> str:
+        """Return what was measured or found, in a language."""
+        return self._evidence("value", "found", language)
+
+    def threshold(self, language: Language = "en") -> str:
+        """Return where the fault begins, or what was expected, in a language."""
+        return self._evidence("limit", "expected", language)
+
+    def source(self, language: Language = "en") -> str:
+        """Return where the threshold comes from: a clause, a publication, a manifest, or that it is set here."""
+        return self._evidence("source", "", language)
+
+    def _evidence(self, part: str, fact: str, language: Language) -> str:
+        """Return the label of a code; for an error that became an issue, the fact of that name or a general word."""
+        key = f"ui.{part}-{self.code.lower()}"
+        words = sentence(key, self.facts, language)
+        if words != key:
+            return words
+        return str(self.facts.get(fact) or "") or label(f"{part}-error", language)
 
 
 @dataclass(frozen=True)

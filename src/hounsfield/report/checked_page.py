@@ -10,7 +10,7 @@ from hounsfield.report.facts import Row
 from hounsfield.report.files import write_atomic
 from hounsfield.report.html import render
 from hounsfield.report.json import render_json
-from hounsfield.report.page import Reason, reason
+from hounsfield.report.page import Reason, issue_reason, reason
 from hounsfield.report.picture import data_address
 from hounsfield.report.text import Text, both, ui
 
@@ -102,7 +102,7 @@ def _volume(volume: CheckedVolume) -> VolumeView:
         verdict_text=ui(f"verdict-{volume.verdict.value}"),
         title=" \u00b7 ".join(filter(None, (series.modality, shape, spacing))),
         picture="" if volume.picture is None else data_address(volume.picture, PICTURE_SIDE, aspect or 1.0),
-        issues=tuple(reason(issue.severity.value, issue.code, issue.text, issue.next_step) for issue in volume.issues),
+        issues=tuple(issue_reason(issue) for issue in volume.issues),
         lines=tuple(_line(check) for check in volume.checks),
         facts=(*rows, *(Row(Text(name, name), (value,)) for name, value in identity)),
     )

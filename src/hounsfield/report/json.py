@@ -139,12 +139,15 @@ def refused_entry(item: RefusedInput, language: Language = "en") -> JsonObject:
 
 
 def issue_entry(issue: QualityIssue, language: Language = "en") -> JsonObject:
-    """Return an issue, with severity, sentence and next step."""
+    """Return an issue, with severity, sentence, next step and evidence: value, threshold and its source."""
     return {
         "code": issue.code,
         "severity": issue.severity.value,
         "text": issue.text(language),
         "next": issue.next_step(language),
+        "value": issue.value(language),
+        "threshold": issue.threshold(language),
+        "source": issue.source(language),
         "uid": issue.uid,
     }
 

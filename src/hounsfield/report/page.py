@@ -1,7 +1,7 @@
 """What the page of a report shows, in both languages, before any of it is HTML."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -50,6 +50,9 @@ class Reason:
     code: str
     text: Text
     next_step: Text
+    value: Text | None = None
+    threshold: Text | None = None
+    source: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def page_of(bundle: Bundle, folder: Path) -> Page:
         findings=tuple(_finding(finding) for finding in assessed),
         cautions=_cautions(assessed),
         figures=figures_of(report),
-        issues=tuple(_issue(issue) for issue in report.issues),
+        issues=tuple(issue_reason(issue) for issue in report.issues),
         limits=tuple(Text(english, chinese or english) for english, chinese in report.limits),
         not_assessed=tuple(_what_and_where(finding) for finding in missing),
         study=study_rows(report),
@@ -113,6 +116,12 @@ def link_to(item: WrittenFile, folder: Path) -> Link:
 def reason(severity: str, code: str, text: Callable[[Language], str], next_step: Callable[[Language], str]) -> Reason:
     """Return an issue or an error as it is shown."""
     return Reason(severity, ui(f"page-severity-{severity}"), code, both(text), both(next_step))
+
+
+def issue_reason(issue: QualityIssue) -> Reason:
+    """Return an issue as it is shown, with what was measured, where the fault begins and who says so."""
+    plain = reason(issue.severity.value, issue.code, issue.text, issue.next_step)
+    return replace(plain, value=both(issue.value), threshold=both(issue.threshold), source=both(issue.source))
 
 
 def state_of(finding: Finding) -> str:
@@ -177,7 +186,3 @@ def _scale(finding: Finding) -> Scale | None:
         score_text=score_text,
         threshold_text=threshold_text,
     )
-
-
-def _issue(issue: QualityIssue) -> Reason:
-    return reason(issue.severity.value, issue.code, issue.text, issue.next_step)

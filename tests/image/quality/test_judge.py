@@ -5,6 +5,7 @@ import pytest
 
 from hounsfield.core.quality import CheckVerdict, QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
+from hounsfield.image.checks import sample_checks
 from hounsfield.image.phantoms import BodyPhantom, HeadPhantom, write_ct
 from hounsfield.image.quality.criteria import criteria, told_checks
 from hounsfield.image.quality.header import StatedFacts, read_stated
@@ -108,25 +109,48 @@ def test_every_row_of_the_table_has_words_and_judges(name):
 
 
 def test_what_reading_told_becomes_checks():
-    issues = (QualityIssue("Q300", Severity.REJECT, {}), QualityIssue("Q100", Severity.NOTE, {}))
-    checks = told_checks(issues, sound())
+    missing = QualityIssue("Q300", Severity.REJECT, {"count": 3, "gaps": 1, "median_mm": 1.2})
+    checks = told_checks((missing, QualityIssue("Q100", Severity.NOTE, {})), sound())
     assert named(checks, "missing-slices").verdict is CheckVerdict.REJECT
+    assert (named(checks, "missing-slices").value, named(checks, "missing-slices").threshold) == (3, "> 0")
     assert {check.verdict for check in checks if check.name != "missing-slices"} == {CheckVerdict.PASS}
 
 
+def test_limits_of_slices_follow_the_grid():
+    """One per cent of a step of 1.2 mm is 0.012 mm, so 0.01 mm is the limit; half of a pixel of 0.8 mm is 0.4 mm."""
+    volume = sound()
+    off = QualityIssue("Q302", Severity.WARN, {"median_mm": 1.2, "worst_mm": 0.05})
+    checks = told_checks((off,), volume)
+    pixel = min(volume.geometry.spacing_mm[1:])
+    assert (named(checks, "uneven-slices").value, named(checks, "uneven-slices").threshold) == (0.05, "> 0.01")
+    assert named(checks, "displaced-slices").threshold == f"> {pixel / 2:.3g}"
+    assert named(checks, "one-series").value == 1
+
+
 def test_checks_after_a_stop_were_not_made():
-    checks = told_checks((QualityIssue("Q312", Severity.REJECT, {}),), sound())
+    checks = sample_checks(stack([np.zeros((96, 96), np.float32)]))
     assert named(checks, "levels").issue.code == "Q312"
     assert named(checks, "finite").verdict is CheckVerdict.PASS
     assert named(checks, "clipping").reason == "unchecked-rejected"
 
 
 def test_what_does_not_apply_is_not_passed():
-    picture = told_checks((), stack([body()], Quantity.DISPLAY))
+    image = stack([with_noise(body(), 10.0)], Quantity.DISPLAY)
     for name in ("missing-slices", "uneven-slices", "displaced-slices"):
-        assert named(picture, name).reason == "unchecked-stack"
-    assert named(picture, "rescale").reason == "unchecked-not-ct"
-    assert named(picture, "clipping").verdict is CheckVerdict.PASS
+        assert named(told_checks((), image), name).reason == "unchecked-stack"
+    assert named(sample_checks(image), "rescale").reason == "unchecked-not-ct"
+    assert named(sample_checks(image), "clipping").verdict is CheckVerdict.PASS
+
+
+def test_samples_are_told_with_value_and_limit():
+    values = {check.name: (check.value, check.threshold) for check in sample_checks(sound())}
+    assert values["finite"] == (0, "> 0")
+    assert values["levels"][0] > 3
+    assert values["size"] == (min(sound().geometry.shape[1:]), "< 64")
+    assert 0 < values["clipping"][0] < 2
+    assert values["clipping"][1] == "> 2"
+    array = np.sort(sound().array, axis=None)
+    assert values["rescale"][0] == pytest.approx(array[array.size // 100], abs=15)
 
 
 def test_the_header_states_what_it_states(tmp_path):

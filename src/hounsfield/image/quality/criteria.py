@@ -8,10 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
-from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import SliceAxis, Volume
-
-_STOPPING = ("finite", "levels")
 
 
 @dataclass(frozen=True)
@@ -34,10 +31,10 @@ class Criterion:
 
     @property
     def threshold(self) -> str:
-        """Where a fault begins, as text."""
+        """Where a fault begins, as text; a yes is 1 and a no is 0."""
         if self.above is not None:
             return f"> {self.above:g}"
-        return "" if self.below is None else f"< {self.below:g}"
+        return "> 0" if self.below is None else f"< {self.below:g}"
 
     def judge(self, value: float, uid: str | None = None, **facts: object) -> QualityCheck:
         """Return the check with its value, and a warning where it lies beyond the limit."""
@@ -51,7 +48,7 @@ class Criterion:
     def decide(self, severity: Severity | None, uid: str | None = None, **facts: object) -> QualityCheck:
         """Return the check of a yes or no, with an issue where there is a severity."""
         issue = QualityIssue(self.code, severity, facts, uid) if severity else None
-        return QualityCheck(self.name, self.code, None, self.unit, self.threshold, issue)
+        return QualityCheck(self.name, self.code, float(severity is not None), self.unit, self.threshold, issue)
 
     def skip(self, reason: str) -> QualityCheck:
         """Return the check as not made, with the label that says why."""
@@ -65,27 +62,32 @@ def criteria() -> Mapping[str, Criterion]:
 
 
 def told_checks(issues: Iterable[QualityIssue], volume: Volume) -> tuple[QualityCheck, ...]:
-    """Return the checks that reading and ``check_volume`` made, from the issues they told.
+    """Return the checks that reading made, from the issues it told.
 
-    A reject of the samples ends ``check_volume``, so the checks after it count as not made; neither are those made that
-    ask for a stack or for Hounsfield units where the volume is none or has none.
+    Those that ask for a stack are not made where the volume is none. Reading tells how far the slices of a sound stack
+    are off only where they are off too far, so a pass of those two has a limit and no value.
     """
     found: dict[str, QualityIssue] = {}
     for told in issues:
         found.setdefault(told.code, told)
-    checks, is_stopped = [], False
-    for name, codes in _table()["told"].items():
-        issue = next((found[code] for code in codes if code in found), None)
-        reason = "" if issue else "unchecked-rejected" if is_stopped else _not_asked(name, volume)
-        checks.append(QualityCheck(name, issue.code if issue else codes[0], issue=issue, reason=reason))
-        is_stopped |= name in _STOPPING and issue is not None
-    return tuple(checks)
+    return tuple(_told(name, row, found, volume) for name, row in _table()["told"].items())
 
 
-def _not_asked(name: str, volume: Volume) -> str:
-    if name.endswith("-slices") and volume.slice_axis is not SliceAxis.SPACE:
-        return "unchecked-stack"
-    return "unchecked-not-ct" if name == "rescale" and volume.quantity is not Quantity.HOUNSFIELD else ""
+def _told(name: str, row: Mapping[str, Any], found: Mapping[str, QualityIssue], volume: Volume) -> QualityCheck:
+    issue = next((found[code] for code in row["codes"] if code in found), None)
+    is_asked = not name.endswith("-slices") or volume.slice_axis is SliceAxis.SPACE
+    reason = "" if issue or is_asked else "unchecked-stack"
+    value = issue.facts.get(row["fact"]) if issue else None if reason else row.get("sound")
+    number = float(value) if isinstance(value, int | float) else None
+    code = issue.code if issue else row["codes"][0]
+    return QualityCheck(name, code, number, row["unit"], f"> {_told_limit(row, volume):.3g}", issue, reason)
+
+
+def _told_limit(row: Mapping[str, Any], volume: Volume) -> float:
+    """Return the limit of a row: a number, a part of the step between slices or of a pixel, the least of them."""
+    step_mm, *pixels_mm = volume.geometry.spacing_mm
+    wholes = {"above": 1.0, "above_steps": step_mm, "above_pixels": min(pixels_mm)}
+    return min(float(row[name]) * whole for name, whole in wholes.items() if name in row)
 
 
 @cache

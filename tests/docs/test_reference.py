@@ -3,15 +3,22 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
+from hounsfield.errors import NotInvertible
 from hounsfield.messages import catalogue
+from hounsfield.prepare.registry import BUILT_IN
+from hounsfield.prepare.sequence import apply_steps, invert_trace
 from hounsfield.settings import PREFIX, Settings
+from tests.conformance.test_step import SETTINGS
 from tests.docs.pages import REPOSITORY
+from tests.prepare.volumes import smooth
 
 VERBS = (REPOSITORY / "docs" / "reference" / "verbs.md").read_text(encoding="utf-8")
 CODES = (REPOSITORY / "docs" / "reference" / "codes.md").read_text(encoding="utf-8")
+STEPS = (REPOSITORY / "docs" / "reference" / "steps.md").read_text(encoding="utf-8")
 SHARED = {"--json", "--language", "--quiet", "--debug", "--help"}
 
 
@@ -63,3 +70,28 @@ def test_every_code_is_listed_with_its_sentence():
     assert listed == {code: text.replace("|", "\\|") for code, text in known.items()}, (
         "run: python docs/reference/codes.py"
     )
+
+
+def test_every_preparing_step_is_listed_as_it_is():
+    listed = set(re.findall(r"^\| `([a-z0-9-]+)` \|", STEPS, re.MULTILINE))
+    assert listed == set(BUILT_IN), "run: python docs/reference/steps.py"
+    for name, kind in BUILT_IN.items():
+        (line,) = re.findall(rf"^\| `{name}` \|.*$", STEPS, re.MULTILINE)
+        assert line.endswith("| yes |" if kind.changes_appearance else "| no |")
+        missing = [item.name for item in fields(kind) if f"`{item.name}" not in line]
+        assert not missing, f"{name} has {missing}; run: python docs/reference/steps.py"
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_a_step_is_undone_where_the_page_says_so(name):
+    """By doing it: what is said to be undone does not refuse, and what is not does."""
+    (line,) = re.findall(rf"^\| `{name}` \|.*$", STEPS, re.MULTILINE)
+    undone = line.rsplit("|", 3)[1].strip()
+    volume = smooth(slices=4)
+    prepared, trace = apply_steps([BUILT_IN[name](**SETTINGS.get(name, {}))], volume)
+    if undone == "no":
+        with pytest.raises(NotInvertible):
+            invert_trace(trace, prepared)
+        return
+    assert invert_trace(trace, prepared).geometry == volume.geometry
+    assert undone == ("the grid" if BUILT_IN[name].is_geometric else "yes")

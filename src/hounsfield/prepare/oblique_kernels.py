@@ -10,6 +10,8 @@ from hounsfield.core.volume import Samples
 _FACE = 0.5 + 1e-6
 """How far from the outermost centres a place still lies in the volume, in samples."""
 
+_MIDDLE = 0.5 + 1e-9
+
 
 @compiled
 def _is_inside(z: float, y: float, x: float, shape: tuple[int, int, int]) -> bool:
@@ -29,6 +31,35 @@ def _neighbours(place: float, count: int) -> tuple[int, int, float]:
 
 
 @compiled
+def _linear_at(source: Samples, z: float, y: float, x: float) -> float:
+    k, k1, wz = _neighbours(z, source.shape[0])
+    j, j1, wy = _neighbours(y, source.shape[1])
+    i, i1, wx = _neighbours(x, source.shape[2])
+    near = (source[k, j, i] * (1 - wx) + source[k, j, i1] * wx) * (1 - wy) + (
+        source[k, j1, i] * (1 - wx) + source[k, j1, i1] * wx
+    ) * wy
+    far = (source[k1, j, i] * (1 - wx) + source[k1, j, i1] * wx) * (1 - wy) + (
+        source[k1, j1, i] * (1 - wx) + source[k1, j1, i1] * wx
+    ) * wy
+    return near * (1 - wz) + far * wz
+
+
+@compiled
+def _run_within(start: Samples, step: Samples, shape: tuple[int, int, int], count: int) -> tuple[int, int]:
+    """Return the columns from the first to the one after the last whose places have neighbours on every side."""
+    first, stop = 0.0, float(count)
+    for axis in range(3):
+        low, high = 1e-6, shape[axis] - 1 - 1e-6
+        if abs(step[axis]) < 1e-12:
+            if not low <= start[axis] <= high:
+                return 0, 0
+            continue
+        one, other = (low - start[axis]) / step[axis], (high - start[axis]) / step[axis]
+        first, stop = max(first, math.ceil(min(one, other))), min(stop, math.floor(max(one, other)) + 1)
+    return (int(first), int(stop)) if stop > first else (0, 0)
+
+
+@compiled
 def linear_places(source: Samples, places: Samples, outside: float, out: Samples, span: tuple[int, int]) -> None:
     """Write trilinear samples of the slices of a span; ``outside`` beyond the outer faces of the source.
 
@@ -39,25 +70,66 @@ def linear_places(source: Samples, places: Samples, outside: float, out: Samples
         out: (slice, row, column) float32, written.
         span: first slice to write and the one after the last.
     """
+    start, step = np.empty(3), np.ascontiguousarray(places[:, 2])
+    for s in range(span[0], span[1]):
+        for r in range(out.shape[1]):
+            for axis in range(3):
+                start[axis] = places[axis, 0] * s + places[axis, 1] * r + places[axis, 3]
+            first, stop = _run_within(start, step, source.shape, out.shape[2])
+            _linear_border(source, start, step, outside, out[s, r], (0, first))
+            _linear_run(source, start, step, out[s, r], (first, stop))
+            _linear_border(source, start, step, outside, out[s, r], (stop, out.shape[2]))
+
+
+@compiled
+def _linear_border(
+    source: Samples, start: Samples, step: Samples, outside: float, line: Samples, columns: tuple[int, int]
+) -> None:
+    for c in range(columns[0], columns[1]):
+        z, y, x = start[0] + step[0] * c, start[1] + step[1] * c, start[2] + step[2] * c
+        line[c] = _linear_at(source, z, y, x) if _is_inside(z, y, x, source.shape) else outside
+
+
+@compiled
+def _linear_run(source: Samples, start: Samples, step: Samples, line: Samples, columns: tuple[int, int]) -> None:
+    """Write places that have neighbours on every side: nothing has to be asked of them."""
+    for c in range(columns[0], columns[1]):
+        z, y, x = start[0] + step[0] * c, start[1] + step[1] * c, start[2] + step[2] * c
+        k, j, i = np.uintp(z), np.uintp(y), np.uintp(x)
+        wz, wy, wx = np.float32(z - k), np.float32(y - j), np.float32(x - i)
+        one, two = source[k, j], source[k, j + np.uintp(1)]
+        three, four = source[k + np.uintp(1), j], source[k + np.uintp(1), j + np.uintp(1)]
+        after = i + np.uintp(1)
+        a = np.float32(one[i]) + wx * (np.float32(one[after]) - np.float32(one[i]))
+        b = np.float32(two[i]) + wx * (np.float32(two[after]) - np.float32(two[i]))
+        d = np.float32(three[i]) + wx * (np.float32(three[after]) - np.float32(three[i]))
+        e = np.float32(four[i]) + wx * (np.float32(four[after]) - np.float32(four[i]))
+        near = a + wy * (b - a)
+        line[c] = near + wz * (d + wy * (e - d) - near)
+
+
+@compiled
+def nearest_places(source: Samples, places: Samples, outside: Samples, out: Samples, span: tuple[int, int]) -> None:
+    """Write the nearest samples of the slices of a span, in the type of the source.
+
+    Args:
+        source: (slice, row, column) samples.
+        places: (3, 4), as for ``linear_places``.
+        outside: one sample of the type of the source, for places beyond the outer faces.
+        out: (slice, row, column), written.
+        span: first slice to write and the one after the last.
+    """
     for s in range(span[0], span[1]):
         for r in range(out.shape[1]):
             for c in range(out.shape[2]):
-                z = places[0, 0] * s + places[0, 1] * r + places[0, 2] * c + places[0, 3]
-                y = places[1, 0] * s + places[1, 1] * r + places[1, 2] * c + places[1, 3]
-                x = places[2, 0] * s + places[2, 1] * r + places[2, 2] * c + places[2, 3]
-                if not _is_inside(z, y, x, source.shape):
-                    out[s, r, c] = outside
-                    continue
-                k, k1, wz = _neighbours(z, source.shape[0])
-                j, j1, wy = _neighbours(y, source.shape[1])
-                i, i1, wx = _neighbours(x, source.shape[2])
-                near = (source[k, j, i] * (1 - wx) + source[k, j, i1] * wx) * (1 - wy) + (
-                    source[k, j1, i] * (1 - wx) + source[k, j1, i1] * wx
-                ) * wy
-                far = (source[k1, j, i] * (1 - wx) + source[k1, j, i1] * wx) * (1 - wy) + (
-                    source[k1, j1, i] * (1 - wx) + source[k1, j1, i1] * wx
-                ) * wy
-                out[s, r, c] = near * (1 - wz) + far * wz
+                # A place within rounding of the middle between two samples takes the second, as ITK does.
+                z = math.floor(places[0, 0] * s + places[0, 1] * r + places[0, 2] * c + places[0, 3] + _MIDDLE)
+                y = math.floor(places[1, 0] * s + places[1, 1] * r + places[1, 2] * c + places[1, 3] + _MIDDLE)
+                x = math.floor(places[2, 0] * s + places[2, 1] * r + places[2, 2] * c + places[2, 3] + _MIDDLE)
+                if 0 <= z < source.shape[0] and 0 <= y < source.shape[1] and 0 <= x < source.shape[2]:
+                    out[s, r, c] = source[int(z), int(y), int(x)]
+                else:
+                    out[s, r, c] = outside[0]
 
 
 @compiled

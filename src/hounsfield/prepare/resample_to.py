@@ -196,13 +196,12 @@ def _coefficients(source: Samples) -> Samples:
 
 
 def _nearest(array: Samples, places: Floats, shape: tuple[int, int, int], outside: float) -> Samples:
-    out = np.full(shape, outside, dtype=array.dtype)
-    rows, columns = np.mgrid[: shape[1], : shape[2]]
-    plane = np.stack([rows, columns], axis=-1).reshape(-1, 2).astype(np.float64) @ places[:, 1:3].T
-    last = np.asarray(array.shape) - 1
-    for index in range(shape[0]):
-        at = np.floor((plane + places[:, 0] * index + places[:, 3]).round(POSITION_DIGITS) + 0.5)
-        inside = ((at >= 0) & (at <= last)).all(axis=1)
-        found = at[inside].astype(np.intp)
-        out[index].reshape(-1)[inside] = array[found[:, 0], found[:, 1], found[:, 2]]
-    return out
+    from hounsfield.prepare.oblique_kernels import nearest_places
+
+    source = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+    is_half = source.dtype == np.float16  # which the compiler does not know
+    source = source.astype(np.float32) if is_half else source
+    out = np.empty(shape, dtype=source.dtype)
+    value = np.array([outside], dtype=source.dtype)
+    in_threads(nearest_places, [(source, places, value, out, run) for run in spans(shape[0], core_count())])
+    return out.astype(array.dtype, copy=False)

@@ -41,7 +41,7 @@ def _linear_at(source: Samples, z: float, y: float, x: float) -> float:
     far = (source[k1, j, i] * (1 - wx) + source[k1, j, i1] * wx) * (1 - wy) + (
         source[k1, j1, i] * (1 - wx) + source[k1, j1, i1] * wx
     ) * wy
-    return near * (1 - wz) + far * wz
+    return float(near * (1 - wz) + far * wz)
 
 
 @compiled

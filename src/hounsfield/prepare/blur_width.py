@@ -78,8 +78,8 @@ def _crests(
     spacing_mm: tuple[float, float],
     smoothings: tuple[float, float],
     noise: float,
-) -> Iterator[tuple[Floats, Floats]]:
-    """Yield the gradients of each slice after both smoothings, where the first is greatest and above the noise."""
+) -> Iterator[Floats]:
+    """Yield (smoothing, edge) gradients of each slice, where the first is greatest and above the noise."""
     widths = [[smoothing / spacing for spacing in spacing_mm] for smoothing in smoothings]
     border = [int(np.ceil(3 * width)) for width in widths[1]]
     inside = tuple(slice(margin, -margin) for margin in border)

@@ -69,7 +69,7 @@ test: $(VENV)/.stamp-full ## run all tests; skipped ones are listed with their r
 
 fuzz: $(VENV)/.stamp-full ## read a thousand files damaged on purpose: no crash, no hang, no growth of memory
 	$(call say,"Damaged files")
-	@HOUNSFIELD_FUZZ_FILES=$${HOUNSFIELD_FUZZ_FILES:-1000} $(BIN)/pytest -q tests/archive/test_fuzz.py
+	@HOUNSFIELD_FUZZ_FILES=$${HOUNSFIELD_FUZZ_FILES:-1000} $(BIN)/pytest -q tests/archive/test_fuzz.py tests/archive/test_fuzz_folders.py
 
 check: $(VENV)/.stamp-full ## lint, format, types, floors, house meter, documentation
 	$(call say,"Lint (ruff)")

@@ -21,6 +21,7 @@ from tests.archive.reading_folders import outcomes_of
 FILES = int(os.environ.get("HOUNSFIELD_FUZZ_FILES", "60"))
 MOST_SECONDS, MOST_MB = 10.0, 512
 OUTCOME = re.compile(r"read|E\d{3}|all:E\d{3}")
+pytestmark = pytest.mark.timeout(300 + 2 * FILES)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -11,7 +11,8 @@ import time
 import numpy as np
 from pydicom.uid import JPEG2000Lossless
 
-from hounsfield.image import codecs, decode, isolated_worker
+from hounsfield.image import codecs, decode, isolated_worker, readers
+from hounsfield.image.picture import read_picture
 
 PROGRAM = "from tests.image.broken_codecs import main; main()"
 
@@ -75,7 +76,13 @@ class BrokenObjects:
             yield frame[:1, :1] if mark("shape") in encoded[index][-64:] else frame
 
 
+def read_broken_picture(instance, limits):
+    do(instance.path.read_bytes())
+    return read_picture(instance, limits)
+
+
 def main():
+    readers._READERS["image/png"] = read_broken_picture
     codecs._CODECS[str(JPEG2000Lossless)] = (BrokenFrames(), True)
     decode.CODECS = (BrokenObjects(), *decode.CODECS)
     isolated_worker.main()

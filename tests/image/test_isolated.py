@@ -15,12 +15,13 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 from hounsfield.archive.limits import Limits
 from hounsfield.core.study import DICOM_MEDIA_TYPE, InstanceRef
 from hounsfield.errors import HounsfieldError, Undecodable
-from hounsfield.image import isolated
+from hounsfield.image import isolated, worker_pool
 from hounsfield.image import isolated_wire as wire
 from hounsfield.image.assemble import assemble
-from hounsfield.image.isolated import WorkerPool, decode_codestream, decode_object, is_isolated
+from hounsfield.image.isolated import decode_codestream, decode_object, is_isolated
 from hounsfield.image.layout import PixelLayout
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.worker_pool import WorkerPool
 from hounsfield.opening import read_volumes
 from tests.image.broken_codecs import PROGRAM, mark
 from tests.image.helpers import PYDICOM_FILES, series_of
@@ -51,7 +52,7 @@ def broken_pool():
 @pytest.fixture
 def broken(broken_pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> WorkerPool:
     """Let the program use them."""
-    monkeypatch.setattr(isolated, "_POOL", broken_pool)
+    monkeypatch.setattr(worker_pool, "POOL", broken_pool)
     return broken_pool
 
 
@@ -198,7 +199,7 @@ def test_what_a_process_says_is_checked_before_it_is_believed(monkeypatch, slice
     ready = wire.REPLY.pack(wire.MAGIC, wire.READY, 0, 0, 0, 0, 0)
     program = f"os.write(1, {ready!r}); sys.stdin.buffer.read(100); os.write(1, {LIES[lie]!r}); os._exit(0)"
     pool = WorkerPool(program)
-    monkeypatch.setattr(isolated, "_POOL", pool)
+    monkeypatch.setattr(worker_pool, "POOL", pool)
     layout = layout_of(slices[0])
     for decode in (
         lambda: decode_codestream(codestream_of(slices[0]), layout, np.zeros(48 * 60, np.uint16), "1.2", ISOLATED),
@@ -213,7 +214,7 @@ def test_what_a_process_says_is_checked_before_it_is_believed(monkeypatch, slice
 
 @pytest.mark.parametrize("program", ["os._exit(3)", "raise SystemExit", "os.write(1, b'hello' * 20)", "import nothing"])
 def test_a_process_that_cannot_be_started_says_so(monkeypatch, slices, program):
-    monkeypatch.setattr(isolated, "_POOL", WorkerPool(program))
+    monkeypatch.setattr(worker_pool, "POOL", WorkerPool(program))
     with pytest.raises(Undecodable) as caught:
         list(decode_object(reference(slices[0]), layout_of(slices[0]), 1, ISOLATED))
     assert caught.value.code == "E393"

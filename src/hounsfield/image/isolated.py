@@ -4,19 +4,11 @@ Codecs are libraries in C and C++ that read what a stranger wrote. Here they run
 on memory, processor and clock; what it says is checked before it is believed. See docs/decisions/0010.
 """
 
-import atexit
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -29,22 +21,19 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from hounsfield.compiled import core_count
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import Undecodable
 from hounsfield.image import isolated_wire as wire
+from hounsfield.image import worker_pool
 from hounsfield.image.layout import PixelLayout
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.worker_pool import Worker, explained
 
-PROGRAM = "from hounsfield.image.isolated_worker import main; main()"
-
-_OPENING = "import os, sys; sys.path[:] = {paths!r}; os.environ.update(OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1'); "
-_START_SECONDS = 60.0
 _MOST_AT_A_TIME = 16
 """Frames that a codec may hold before it gives the first."""
 _BYTES_A_SECOND = 2 << 20
 """No codec is slower than this on one core, by a factor of five at least."""
-_SPARE_BYTES = 384 << 20
+SPARE_BYTES = 384 << 20
 _BYTES_FOR_A_BYTE = 40
 """OpenJPEG holds three copies of a frame in 32 bits; 16 frames may be decoded at a time."""
 _WITHOUT_LIBRARY = (
@@ -55,137 +44,6 @@ _WITHOUT_LIBRARY = (
     RLELossless,
 )
 _CODE = re.compile(r"E3\d\d")
-
-
-@dataclass
-class Worker:
-    """One decoding process.
-
-    Attributes:
-        process: the process.
-        is_idle: whether its last request has been answered in full.
-    """
-
-    process: subprocess.Popen[bytes]
-    is_idle: bool = True
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process still runs."""
-        return self.process.poll() is None
-
-    def stop(self) -> None:
-        """End the process at once."""
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-
-    def send(self, content: bytes, deadline: float) -> None:
-        """Send a request."""
-        self.is_idle = False
-        wire.send_until(self._end(self.process.stdin), content, deadline)
-
-    def receive(self, target: memoryview, deadline: float) -> None:
-        """Fill a buffer with what the process says."""
-        wire.receive_until(self._end(self.process.stdout), target, deadline)
-
-    def receive_header(self, deadline: float) -> tuple[int, int, int, int, int, int]:
-        """Return kind, type, channels, rows, columns and bytes of the next reply."""
-        head = bytearray(wire.REPLY.size)
-        self.receive(memoryview(head), deadline)
-        magic, *numbers = wire.REPLY.unpack(head)
-        if magic != wire.MAGIC:
-            raise wire.BrokenWireError
-        kind, dtype, channels, rows, columns, size = numbers
-        return kind, dtype, channels, rows, columns, size
-
-    @staticmethod
-    def _end(stream: Any) -> int:
-        return int(stream.fileno())
-
-
-@dataclass
-class WorkerPool:
-    """Decoding processes that are kept for the next object, as many as there are cores.
-
-    Attributes:
-        program: the Python code that a process runs.
-    """
-
-    program: str = PROGRAM
-    _idle: list[Worker] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _owner: int = 0
-
-    @contextmanager
-    def borrowed(self) -> Iterator[Worker]:
-        """Lend a process that is alive; it is kept afterwards only when it has answered in full.
-
-        Raises:
-            Undecodable: ``E393``, no process can be started.
-        """
-        worker = self._take() or self._start()
-        try:
-            yield worker
-        finally:
-            with self._lock:
-                is_kept = worker.is_idle and worker.is_alive and len(self._idle) < core_count()
-                if is_kept:
-                    self._idle.append(worker)
-            if not is_kept:
-                worker.stop()
-
-    def close(self) -> None:
-        """End the processes that wait."""
-        with self._lock:
-            workers, self._idle = self._idle, []
-        if self._owner == os.getpid():
-            for worker in workers:
-                worker.stop()
-
-    def _take(self) -> Worker | None:
-        with self._lock:
-            if self._owner != os.getpid():
-                # A fork of the program must not talk to the processes of its parent.
-                self._idle.clear()
-                self._owner = os.getpid()
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.is_alive:
-                    return worker
-                worker.stop()
-        return None
-
-    def _start(self) -> Worker:
-        # Our own path, as -I keeps the current folder and the variables of Python out.
-        paths = [path for path in sys.path if Path(path).is_absolute()]
-        command = [sys.executable, "-I", "-B", "-c", _OPENING.format(paths=paths) + self.program]
-        quiet, pipe = subprocess.DEVNULL, subprocess.PIPE
-        try:
-            process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-                command, stdin=pipe, stdout=pipe, stderr=quiet, cwd="/", bufsize=0
-            )
-        except OSError as error:
-            raise Undecodable("E393", found=type(error).__name__) from error
-        worker = Worker(process)
-        try:
-            for stream in (process.stdin, process.stdout):
-                os.set_blocking(Worker._end(stream), False)
-            kind, *_ = worker.receive_header(time.monotonic() + _START_SECONDS)
-            if kind != wire.READY:
-                raise wire.BrokenWireError
-        except (OSError, wire.BrokenWireError, wire.LateError) as error:
-            cause = _cause_of_death(worker) or type(error).__name__
-            worker.stop()
-            raise Undecodable("E393", found=cause) from error
-        return worker
-
-
-_POOL = WorkerPool()
-atexit.register(_POOL.close)
 
 
 def is_isolated(layout: PixelLayout, limits: PixelLimits) -> bool:
@@ -213,7 +71,7 @@ def decode_codestream(
             memory, could not be started or did not keep to what was agreed.
     """
     terms = _terms(layout, len(codestream), 1, limits)
-    with _POOL.borrowed() as worker, _explained(worker, uid, terms):
+    with worker_pool.POOL.borrowed() as worker, explained(worker, uid, terms["seconds"]):
         deadline = time.monotonic() + terms["seconds"]
         worker.send(wire.request(wire.FRAME, terms, codestream), deadline)
         header = _samples_header(worker, layout, uid, deadline)
@@ -246,7 +104,7 @@ def decode_object(
         "count": count,
         "max_file_bytes": limits.max_file_bytes,
     }
-    with _POOL.borrowed() as worker, _explained(worker, uid, terms):
+    with worker_pool.POOL.borrowed() as worker, explained(worker, uid, terms["seconds"]):
         worker.send(wire.request(wire.OBJECT, {**terms, **wanted}), time.monotonic() + terms["seconds"])
         for number in range(1, count + 1):
             deadline = time.monotonic() + terms["seconds"]
@@ -266,7 +124,7 @@ def _terms(layout: PixelLayout, encoded_bytes: int, at_a_time: int, limits: Pixe
     return {
         "layout": asdict(layout),
         "seconds": limits.decoding_seconds + at_a_time * frame_bytes / _BYTES_A_SECOND,
-        "memory_bytes": _SPARE_BYTES + 2 * encoded_bytes + _BYTES_FOR_A_BYTE * frame_bytes,
+        "memory_bytes": SPARE_BYTES + 2 * encoded_bytes + _BYTES_FOR_A_BYTE * frame_bytes,
     }
 
 
@@ -282,13 +140,18 @@ def _samples_header(worker: Worker, layout: PixelLayout, uid: str, deadline: flo
         text = bytearray(size)
         worker.receive(memoryview(text), deadline)
         worker.is_idle = True
-        raise _refusal(bytes(text), uid)
+        raise refusal_of(bytes(text), uid)
     if kind != wire.SAMPLES or dtype >= len(wire.DTYPES) or (rows, columns) != (layout.rows, layout.columns):
         raise wire.BrokenWireError
     return np.dtype(wire.DTYPES[dtype]), channels, size
 
 
-def _refusal(text: bytes, uid: str) -> Undecodable:
+def refusal_of(text: bytes, uid: str) -> Undecodable:
+    """Return the refusal that a process sent.
+
+    Raises:
+        BrokenWireError: it is none.
+    """
     try:
         said = json.loads(text)
         code, facts = str(said["code"]), dict(said["facts"])
@@ -298,33 +161,3 @@ def _refusal(text: bytes, uid: str) -> Undecodable:
         raise wire.BrokenWireError
     plain = {str(name): value for name, value in facts.items() if isinstance(value, int | str) and name != "uid"}
     return Undecodable(code, uid=uid, **plain)
-
-
-@contextmanager
-def _explained(worker: Worker, uid: str, terms: dict[str, Any]) -> Iterator[None]:
-    """Say what became of a process that does not answer, and whose pixels it was reading."""
-    try:
-        yield
-    except wire.LateError as error:
-        raise Undecodable("E391", uid=uid, expected=round(terms["seconds"])) from error
-    except wire.BrokenWireError as error:
-        cause = _cause_of_death(worker)
-        if cause is None:
-            raise Undecodable("E394", uid=uid) from error
-        if cause == "SIGXCPU":
-            raise Undecodable("E391", uid=uid, expected=round(terms["seconds"])) from error
-        raise Undecodable("E390", uid=uid, found=cause) from error
-
-
-def _cause_of_death(worker: Worker) -> str | None:
-    """Return the signal or status that a process ended with, None where it still runs."""
-    try:
-        status = worker.process.wait(timeout=1.0)
-    except subprocess.TimeoutExpired:
-        return None
-    if status >= 0:
-        return f"exit {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[Any]
 
-FRAME, OBJECT = 1, 2
-"""Kinds of request: decode one codestream that is sent along, or all frames of an object in a file."""
-READY, SAMPLES, REFUSAL = 1, 2, 3
+FRAME, OBJECT, FILE = 1, 2, 3
+"""Kinds of request: one codestream that is sent along, all frames of an object in a file, or a picture or video."""
+READY, SAMPLES, REFUSAL, VOLUMES = 1, 2, 3, 4
 """Kinds of reply."""
 
 REQUEST = struct.Struct("<4sBxxxIQ")
@@ -26,6 +26,8 @@ MAGIC = b"HFD1"
 DTYPES = ("|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8")
 MOST_TEXT_BYTES = 8192
 """A refusal is a code and some facts."""
+MOST_VOLUMES_BYTES = 16 << 20
+"""What is said of the volumes of a file: a video has a time for each frame."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -61,6 +63,12 @@ def refusal(code: str, facts: dict[str, object]) -> bytes:
     plain = {name: value if isinstance(value, int) else str(value)[:200] for name, value in facts.items()}
     text = json.dumps({"code": code, "facts": plain}).encode()[:MOST_TEXT_BYTES]
     return REPLY.pack(MAGIC, REFUSAL, 0, 0, 0, 0, len(text)) + text
+
+
+def volumes_reply(about: dict[str, Any]) -> bytes:
+    """Return what is said of the volumes of a file before their samples are sent, one after the other."""
+    text = json.dumps(about).encode()
+    return REPLY.pack(MAGIC, VOLUMES, 0, 0, 0, 0, len(text)) + text
 
 
 def read_request(descriptor: int) -> tuple[int, dict[str, Any], bytes] | None:

@@ -1,6 +1,6 @@
 """The decoding process: it answers one request after the other until its input ends, or until it dies of one.
 
-Started by ``image.isolated`` alone. It opens files for reading only, and takes the limits of each request from it.
+Started by ``image.worker_pool`` alone. It opens files for reading only, and takes the limits of each request from it.
 """
 
 import os
@@ -22,6 +22,8 @@ from hounsfield.image.layout import PixelLayout
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.reading import read_whole
 
+Part = bytes | memoryview
+
 _MOST_OPEN_FILES = 64
 
 
@@ -36,14 +38,11 @@ class _Line:
         wire.write_all(self.target, wire.REPLY.pack(wire.MAGIC, wire.READY, 0, 0, 0, 0, 0))
 
     def answer(self, kind: int, terms: dict[str, Any], codestream: bytes) -> None:
-        """Send the frames of a request, or why there are none."""
-        layout = PixelLayout(**terms["layout"])
-        frames = _one_frame(layout, codestream) if kind == wire.FRAME else _frames_of_object(layout, terms)
+        """Send what a request asks for, or why there is none."""
+        parts = {wire.FRAME: _one_frame, wire.OBJECT: _frames_of_object, wire.FILE: _volumes_of_file}[kind]
         try:
-            for frame in frames:
-                header, cells = wire.frame_reply(frame)
-                wire.write_all(self.target, header)
-                wire.write_all(self.target, cells)
+            for part in parts(terms, codestream):
+                wire.write_all(self.target, part)
         except HounsfieldError as error:
             is_memory = isinstance(error.__cause__, MemoryError)
             said = _out_of_memory(terms) if is_memory else wire.refusal(error.code, error.facts)
@@ -68,20 +67,33 @@ def main() -> None:
         line.answer(kind, terms, codestream)
 
 
-def _one_frame(layout: PixelLayout, codestream: bytes) -> Iterator[wire.Samples]:
+def _one_frame(terms: dict[str, Any], codestream: bytes) -> Iterator[Part]:
+    layout = PixelLayout(**terms["layout"])
     codec = frame_codec(layout)
     if codec is None:
         raise ValueError("codec")
     cells = np.empty(layout.rows * layout.columns, dtype=np.uint16)
     codec.decode_into(codestream, layout, cells)
-    yield cells.reshape(layout.rows, layout.columns)
+    yield from wire.frame_reply(cells.reshape(layout.rows, layout.columns))
 
 
-def _frames_of_object(layout: PixelLayout, terms: dict[str, Any]) -> Iterator[wire.Samples]:
-    uid = terms["uid"]
+def _frames_of_object(terms: dict[str, Any], _: bytes) -> Iterator[Part]:
+    uid, layout = terms["uid"], PixelLayout(**terms["layout"])
     instance = InstanceRef(uid, "", Path(terms["path"]), DICOM_MEDIA_TYPE, "", terms["transfer_syntax_uid"])
     dataset = read_whole(instance, PixelLimits(max_file_bytes=int(terms["max_file_bytes"])))
-    yield from islice(decode_frames(dataset, layout, uid), int(terms["count"]))
+    for frame in islice(decode_frames(dataset, layout, uid), int(terms["count"])):
+        yield from wire.frame_reply(frame)
+
+
+def _volumes_of_file(terms: dict[str, Any], _: bytes) -> Iterator[Part]:
+    from hounsfield.image.isolated_files import about_volumes
+    from hounsfield.image.readers import reader_of
+
+    instance = InstanceRef(terms["uid"], "", Path(terms["path"]), terms["media_type"], "")
+    volumes, issues = reader_of(instance)(instance, PixelLimits(**terms["limits"]))
+    yield wire.volumes_reply(about_volumes(volumes, issues))
+    for volume in volumes:
+        yield np.ascontiguousarray(volume.array).reshape(-1).view(np.uint8).data
 
 
 def _out_of_memory(terms: dict[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ _MACROS: dict[str, tuple[str, ...]] = {
     "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "VOILUTFunction"),
     "FrameContentSequence": (
         "StackID",
+        "DimensionIndexValues",
         "TemporalPositionIndex",
         "FrameAcquisitionDateTime",
         "FrameReferenceDateTime",
@@ -31,6 +32,14 @@ _MACROS: dict[str, tuple[str, ...]] = {
     "PixelIntensityRelationshipLUTSequence": ("LUTFunction",),
 }
 """Functional group macro of each keyword (PS3.3 C.7.6.16.2 and the macros of the CT, MR and PET modules)."""
+
+_NESTED: dict[str, tuple[str, str]] = {
+    "DiffusionGradientOrientation": ("MRDiffusionSequence", "DiffusionGradientDirectionSequence"),
+}
+"""Sequences of what lies in an item of a macro (PS3.3 C.8.13.5.9)."""
+
+_SPELT: dict[str, tuple[str, str]] = {"InversionTime": ("MRModifierSequence", "InversionTimes")}
+"""Macro and name of attributes that enhanced objects name otherwise (PS3.3 C.8.13.5.5)."""
 
 _MACRO_OF: dict[str, tuple[str, ...]] = {}
 for _macro, _keywords in _MACROS.items():
@@ -60,6 +69,9 @@ class FrameAttributes:
                     value = item.get(keyword)
                     if value is not None and value != "":
                         return value
+            value = _other_place(group, keyword)
+            if value is not None and value != "":
+                return value
         value = self.dataset.get(keyword)
         return None if value is None or value == "" else value
 
@@ -86,6 +98,17 @@ class FrameAttributes:
         if value is None:
             return ""
         return value if isinstance(value, str) else "\\".join(map(str, _as_list(value)))
+
+
+def _other_place(group: Dataset, keyword: str) -> object:
+    """Return the value of a keyword that a functional group keeps deeper, or under another name."""
+    if keyword in _NESTED:
+        macro, inner = _NESTED[keyword]
+        return next((found.get(keyword) for item in _items(group, macro) for found in _items(item, inner)), None)
+    if keyword in _SPELT:
+        macro, name = _SPELT[keyword]
+        return next((item.get(name) for item in _items(group, macro)), None)
+    return None
 
 
 def numbers_of(value: object) -> tuple[float, ...]:

@@ -52,6 +52,11 @@ MOMENTS = (
 )
 """Attributes that tell images at one position apart by when they were taken (PS3.3 C.7.6.17, C.8.3)."""
 
+DIMENSIONS = "DimensionIndexValues"
+"""Mark of what a multi-frame object counts beside positions, tried after all that has a meaning."""
+_POSITION_POINTERS = frozenset((0x00209056, 0x00209057, 0x00200032, 0x00209113, 0x00201041))
+"""Stack ID, In-Stack Position, Image Position, Plane Position, Slice Location."""
+
 _MARKS = ("StackID", *CATEGORIES, *MOMENTS)
 
 
@@ -201,12 +206,25 @@ def _read_compression(attributes: FrameAttributes, layout: PixelLayout) -> str:
     return " ".join(part for part in (method or UID(layout.transfer_syntax_uid).name, ratio) if part)
 
 
+def _read_dimensions(attributes: FrameAttributes, dataset: Dataset) -> str:
+    """Return Dimension Index Values without those that count positions (PS3.3 C.7.6.17)."""
+    pointers = [int(item.get("DimensionIndexPointer") or 0) for item in dataset.get("DimensionIndexSequence") or ()]
+    values = attributes.text("DimensionIndexValues").split("\\")
+    if len(pointers) != len(values):
+        return ""
+    return "\\".join(
+        value for pointer, value in zip(pointers, values, strict=True) if pointer not in _POSITION_POINTERS
+    )
+
+
 def _read_frame(
     instance: InstanceRef, dataset: Dataset, layout: PixelLayout, facts: ObjectFacts, frame_index: int
 ) -> Frame:
     attributes = FrameAttributes(dataset, frame_index)
     transform = read_transform(attributes, is_signed=layout.is_signed)
     marks = {keyword: attributes.text(keyword) for keyword in _MARKS}
+    if layout.frames > 1:
+        marks[DIMENSIONS] = _read_dimensions(attributes, dataset)
     return Frame(
         instance=instance,
         frame_index=frame_index,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hounsfield.image.frame import CATEGORIES, MOMENTS, Frame
+from hounsfield.image.frame import CATEGORIES, DIMENSIONS, MOMENTS, Frame
+from hounsfield.image.reading import read_instance_number
 
 POSITION_TOLERANCE_MM = 2e-3
 """Frames closer than this along the normal lie at one position."""
@@ -54,7 +55,7 @@ def separate(frames: Sequence[Frame], differs_by: str = "") -> list[Separated]:
 def _by_moment(
     frames: Sequence[Frame], positions: Sequence[Sequence[Frame]], most: int, differs_by: str
 ) -> list[Separated]:
-    for keyword in MOMENTS:
+    for keyword in (*MOMENTS, DIMENSIONS):
         values = _split(frames, keyword)
         if 2 <= len(values) <= most and _tells_apart(positions, keyword):
             return [part for value in sorted(values, key=_order) for part in separate(values[value], keyword)]
@@ -151,6 +152,11 @@ def _frame_index(frame: Frame) -> float | None:
     return float(frame.frame_index)
 
 
+def _instance_number(frame: Frame) -> float | None:
+    """Read Instance Number, which moves from file to file and is therefore not among the marks."""
+    return read_instance_number(frame.instance)
+
+
 _COUNTED = tuple((keyword, _clock(keyword)) for keyword in MOMENTS if keyword not in _MILLISECONDS)
 _CLOCKS: tuple[tuple[str, Callable[[Frame], float | None]], ...] = (
     *((keyword, _clock(keyword)) for keyword in MOMENTS if keyword in _MILLISECONDS),
@@ -158,6 +164,7 @@ _CLOCKS: tuple[tuple[str, Callable[[Frame], float | None]], ...] = (
     ("FrameTime", _started),
     *_COUNTED,
     ("FrameNumber", _frame_index),
+    ("InstanceNumber", _instance_number),
 )
-_COUNTERS = frozenset((*(moment for _, moment in _COUNTED), _frame_index))
+_COUNTERS = frozenset((*(moment for _, moment in _COUNTED), _frame_index, _instance_number))
 """Clocks that only count: they order frames, and tell no time."""

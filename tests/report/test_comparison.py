@@ -66,6 +66,14 @@ def test_figures_are_values_by_name_and_column():
     }
 
 
+def test_a_packed_mask_does_not_fill_the_page():
+    trace = Trace().followed_by("inpaint", {"settings": {"mask": {"bits": "A" * 500_000}, "value": 3}})
+    text = render_comparison(comparison(trace=trace))
+    assert "A" * 100 in text
+    assert "A" * 200 not in text
+    assert "…, value = 3" in text
+
+
 def test_a_phantom_says_what_it_is():
     text = render_comparison(comparison(origin={"phantom": "body", "noise": "20 <b>"}))
     assert "phantom = body, noise = 20 &lt;b&gt;" in text

@@ -19,6 +19,7 @@ Shown = npt.NDArray[np.floating]
 
 CURVE_WIDTH, CURVE_HEIGHT = 600, 160
 _BINS = 64
+_LONGEST_VALUE = 160
 _COLOURS = {"before": "#0072B2", "after": "#D55E00", "reference": "#009E73"}
 _DASHES = {"before": "none", "after": "7 3", "reference": "2 3"}
 
@@ -117,7 +118,15 @@ def _number(value: float, digits: int) -> str:
 
 
 def _settings(settings: object) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in settings.items()) if isinstance(settings, dict) else ""
+    return (
+        ", ".join(f"{key} = {_short(value)}" for key, value in settings.items()) if isinstance(settings, dict) else ""
+    )
+
+
+def _short(value: object) -> str:
+    """Return a value as text; of a long one, such as a packed mask, the start: the trace has it whole."""
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 def _address(values: Shown, aspect: float) -> str:

@@ -10,10 +10,10 @@ from hounsfield.prepare.step import Step
 
 HEAD = """# Preparing steps
 
-What `hounsfield prepare --steps "name:setting=value;name"` and `build_steps` take. A setting in bold must be
-given. *Undone* says whether `invert_trace` leads back: to the grid, where a step only moves samples. *Marked* steps
-change what samples look like; nothing measures a volume after one
-([decision 9](../decisions/0009-enhanced-pixels.md)), and files that are written carry the mark.
+What `hounsfield prepare --steps "name:setting=value;name"` and `build_steps` take. A setting in bold must be given;
+several values are written `[1, 2]`; what each means stands below. *Undone* says whether `invert_trace` leads back: to
+the grid, where a step only moves samples. *Marked* steps change what samples look like; nothing measures a volume after
+one ([decision 9](../decisions/0009-enhanced-pixels.md)), and files that are written carry the mark.
 
 | step | what it does | settings | undone | marked |
 |---|---|---|---|---|
@@ -21,8 +21,9 @@ change what samples look like; nothing measures a volume after one
 
 
 def page() -> str:
-    """Return the page as Markdown."""
-    return HEAD + "".join(row(name, kind) for name, kind in sorted(BUILT_IN.items()))
+    """Return the page as Markdown: all steps in one table, then what each setting means."""
+    steps = sorted(BUILT_IN.items())
+    return HEAD + "".join(row(*step) for step in steps) + "".join(section(*step) for step in steps)
 
 
 def row(name: str, kind: type[Step]) -> str:
@@ -42,6 +43,33 @@ def settings(kind: type[Step]) -> str:
         default = f"={item.default}" if isinstance(item.default, bool | int | float | str) else ""
         listed.append(f"`{item.name}{default}`" if not is_needed else f"**`{item.name}`**")
     return ", ".join(listed) or "–"
+
+
+def section(name: str, kind: type[Step]) -> str:
+    """Return all that is said of one step."""
+    head, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
+    lines = ["", f"## {name}", "", *literal(head.strip()).splitlines()]
+    meanings = attributes(rest)
+    found = [f"* `{item.name}`: {meanings.get(item.name, '')}" for item in fields(kind)]  # type: ignore[arg-type]
+    return "\n".join([*lines, *(["", *found] if found else []), ""])
+
+
+def attributes(text: str) -> dict[str, str]:
+    """Return the meaning of each attribute of a docstring."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in re.split(r"\n\n?(?=\S)", text)[0].splitlines():
+        start = re.match(r"    (\w+): (.*)", line)
+        if start:
+            name, found[start[1]] = start[1], literal(start[2])
+        elif name and line.strip():
+            found[name] += " " + literal(line.strip())
+    return found
+
+
+def literal(text: str) -> str:
+    """Return a text of a docstring as Markdown."""
+    return text.replace("``", "`")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,15 @@ def test_every_preparing_step_is_listed_as_it_is():
         assert not missing, f"{name} has {missing}; run: python docs/reference/steps.py"
 
 
+def test_every_setting_of_a_step_has_a_meaning():
+    sections = dict(re.findall(r"^## ([a-z0-9-]+)\n(.*?)(?=^## |\Z)", STEPS, re.MULTILINE | re.DOTALL))
+    listed = {name: dict(re.findall(r"^\* `(\w+)`: ?(.*)$", text, re.MULTILINE)) for name, text in sections.items()}
+    assert {name: set(meanings) for name, meanings in listed.items()} == {
+        name: {item.name for item in fields(kind)} for name, kind in BUILT_IN.items()
+    }, "run: python docs/reference/steps.py"
+    assert [name for name, meanings in listed.items() if not all(meanings.values())] == []
+
+
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_a_step_is_undone_where_the_page_says_so(name):
     """By doing it: what is said to be undone does not refuse, and what is not does."""

@@ -1,7 +1,7 @@
 """Volumes that are not read until they are asked for, a few slices at a time, or laid into a file that is mapped."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,9 @@ class LazyVolume:
     quantity: Quantity
     dtype: np.dtype[Any]
     issues: tuple[QualityIssue, ...]
-    _stack: Stack
-    _meaning: Meaning
-    _limits: PixelLimits
+    _stack: Stack = field(repr=False)
+    _meaning: Meaning = field(repr=False)
+    _limits: PixelLimits = field(repr=False)
 
     @property
     def size_bytes(self) -> int:

@@ -35,7 +35,12 @@ def noise_sigma(volume: Volume) -> float:
 
 @dataclass(frozen=True, config=STRICT)
 class Gaussian:
-    """Convolve with a Gaussian of one width in millimetres, so that it reaches as far along every axis."""
+    """Convolve with a Gaussian of one width in millimetres, so that it reaches as far along every axis.
+
+    Attributes:
+        sigma_mm: standard deviation.
+        is_planar: smooth within each slice alone.
+    """
 
     name: ClassVar[str] = "gaussian"
     is_geometric: ClassVar[bool] = False
@@ -64,7 +69,11 @@ class Gaussian:
 
 @dataclass(frozen=True, config=STRICT)
 class Median:
-    """Take the median of a square around each sample of a slice; single outliers vanish, edges stay."""
+    """Take the median of a square around each sample of a slice; single outliers vanish, edges stay.
+
+    Attributes:
+        size: side of the square in samples, odd.
+    """
 
     name: ClassVar[str] = "median"
     is_geometric: ClassVar[bool] = False

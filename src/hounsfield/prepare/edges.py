@@ -64,6 +64,9 @@ class LaplacianOfGaussian:
 
     The Laplacian per square millimetre is multiplied by the square of ``sigma_mm``: bright blobs of radius
     sqrt(2) sigma give the deepest minima.
+
+    Attributes:
+        sigma_mm: standard deviation of the Gaussian.
     """
 
     name: ClassVar[str] = "laplacian-of-gaussian"

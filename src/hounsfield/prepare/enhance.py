@@ -17,7 +17,11 @@ from hounsfield.prepare.step import STRICT, Parameters
 
 @dataclass(frozen=True, config=STRICT)
 class Gamma:
-    """Raise the samples, scaled from 0 to 1 over the whole volume, to a power: below 1 brightens what is dark."""
+    """Raise the samples, scaled from 0 to 1 over the whole volume, to a power: below 1 brightens what is dark.
+
+    Attributes:
+        gamma: the power.
+    """
 
     name: ClassVar[str] = "gamma"
     is_geometric: ClassVar[bool] = False

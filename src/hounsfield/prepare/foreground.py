@@ -36,6 +36,11 @@ class CropForeground:
     least ``minimum_fraction`` of it is foreground; small groups of lines apart from the body (markers, labels) are
     left out.
     A stack has one box, the smallest that holds the boxes of all slices, since it has one grid.
+
+    Attributes:
+        threshold: least difference from the background, as a part of the range of the volume.
+        margin_fraction: added on each side, as a part of the side of the box.
+        minimum_fraction: least part of a line that is foreground where the line belongs to the body.
     """
 
     name: ClassVar[str] = "crop-foreground"

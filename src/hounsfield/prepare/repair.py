@@ -30,6 +30,9 @@ class DeadLines:
     A line is dead where the median of its difference from the mean of its neighbours exceeds ``threshold`` robust
     deviations of all lines, and one and a half times that of either neighbour. Two dead lines side by side
     are not found.
+
+    Attributes:
+        threshold: robust deviations from which a line counts as dead.
     """
 
     name: ClassVar[str] = "dead-lines"

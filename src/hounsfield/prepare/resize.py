@@ -22,6 +22,10 @@ class Resize:
 
     Labels (``Quantity.LABEL``) take the nearest sample. Undoing resamples back onto the source grid: the place is
     exact, the samples are those of the coarser grid.
+
+    Attributes:
+        rows: of the result.
+        columns: of the result.
     """
 
     name: ClassVar[str] = "resize"

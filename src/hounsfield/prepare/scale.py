@@ -84,7 +84,12 @@ class PercentileScale:
 
 @dataclass(frozen=True, config=STRICT)
 class Window:
-    """Show a window of the quantity as 0..1, and clip (LINEAR_EXACT, PS3.3 C.11.2.1.3.2)."""
+    """Show a window of the quantity as 0..1, and clip (LINEAR_EXACT, PS3.3 C.11.2.1.3.2).
+
+    Attributes:
+        center: value shown as half.
+        width: from the value shown as 0 to the one shown as 1.
+    """
 
     name: ClassVar[str] = "window"
     is_geometric: ClassVar[bool] = False
@@ -113,7 +118,12 @@ class Window:
 
 @dataclass(frozen=True, config=STRICT)
 class Rescale:
-    """Map ``minimum`` to 0 and ``maximum`` to 1 without clipping; undone up to float32 rounding."""
+    """Map ``minimum`` to 0 and ``maximum`` to 1 without clipping; undone up to float32 rounding.
+
+    Attributes:
+        minimum: what becomes 0.
+        maximum: what becomes 1.
+    """
 
     name: ClassVar[str] = "rescale"
     is_geometric: ClassVar[bool] = False

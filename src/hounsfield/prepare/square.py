@@ -41,7 +41,11 @@ class CentreCropSquare:
 
 @dataclass(frozen=True, config=STRICT)
 class PadSquare:
-    """Make the image square by adding ``value`` on both sides; an odd remainder goes to the far side."""
+    """Make the image square by adding ``value`` on both sides; an odd remainder goes to the far side.
+
+    Attributes:
+        value: of the samples that are added.
+    """
 
     name: ClassVar[str] = "pad-square"
     is_geometric: ClassVar[bool] = True

@@ -17,7 +17,12 @@ _AXES = {"rows": 1, "columns": 2}
 
 @dataclass(frozen=True, config=STRICT)
 class Flip:
-    """Reverse the order of rows or of columns, with a probability (1: always)."""
+    """Reverse the order of rows or of columns, with a probability (1: always).
+
+    Attributes:
+        axis: ``rows`` turns top and bottom, ``columns`` left and right.
+        probability: that it is done at all.
+    """
 
     name: ClassVar[str] = "flip"
     is_geometric: ClassVar[bool] = True
@@ -51,7 +56,11 @@ class Flip:
 
 @dataclass(frozen=True, config=STRICT)
 class Rotate90:
-    """Turn every slice by quarter turns against the clock, as it is seen on the screen."""
+    """Turn every slice by quarter turns against the clock, as it is seen on the screen.
+
+    Attributes:
+        turns: how many quarters.
+    """
 
     name: ClassVar[str] = "rotate90"
     is_geometric: ClassVar[bool] = True

@@ -101,7 +101,9 @@ def deconvolve(data: Samples, psf: Samples, iterations: int, variation: float = 
     def filtered(field: Floats, transfer: npt.NDArray[np.complex64]) -> Floats:
         spectrum = fft.rfftn(field, workers=workers)
         spectrum *= transfer
-        made: Floats = fft.irfftn(spectrum, shape, workers=workers, overwrite_x=True)
+        for axis in (0, 1):  # axis by axis in place takes two thirds of the time of irfftn
+            spectrum = fft.ifft(spectrum, axis=axis, workers=workers, overwrite_x=True)
+        made: Floats = fft.irfft(spectrum, shape[2], axis=2, workers=workers, overwrite_x=True)
         return made
 
     adjoint = otf.conj()

@@ -3,6 +3,8 @@
 import os
 import signal
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -278,3 +280,40 @@ def test_requests_and_replies_of_the_wire():
     assert bytes(cells) == struct.pack("<6h", *range(6))
     with pytest.raises(ValueError, match="not in"):
         wire.frame_reply(np.zeros((2, 2), np.complex64))
+
+
+ORPHAN = """
+import os, sys
+import numpy as np
+from hounsfield.image import worker_pool
+with worker_pool.POOL.borrowed() as worker:
+    pass
+print(worker.process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_no_process_outlives_a_program_that_is_killed():
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHAN],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == -signal.SIGKILL
+    pid = int(done.stdout)
+    # Its input ends with the program; it is gone when nobody holds the number any more.
+    for _ in range(600):
+        if not is_running(pid):
+            return
+        time.sleep(0.1)
+    pytest.fail("the decoding process still runs")
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and is no zombie that waits for its new parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

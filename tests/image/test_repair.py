@@ -16,7 +16,7 @@ from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quality import Severity
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Volume
-from hounsfield.errors import EnhancedPixels, InconsistentSeries, SettingsError
+from hounsfield.errors import EnhancedPixels, InconsistentSeries, SettingsError, Undecodable
 from hounsfield.image.assemble import Assembly, assemble
 from hounsfield.image.phantoms import HeadPhantom, Pose, pose_geometry, write_enhanced_ct, write_head
 from hounsfield.image.phantoms.ct import BodyPhantom
@@ -360,3 +360,26 @@ def test_lines_are_taken_between_two_neighbours(offset: float, expected: list[fl
     samples = np.array([0.0, 10.0, 20.0]).reshape(1, 3, 1) - 1007
     out = relay(samples, plan, Quantity.HOUNSFIELD).reshape(-1) + 1007
     np.testing.assert_allclose(out, expected)
+
+
+@pytest.mark.parametrize("target", ["out.nii.gz", "out.nrrd", "out"])
+@pytest.mark.parametrize("repair", ["missing-slices", "spacing"])
+def test_files_of_volumes_with_slices_made_up_cannot_be_measured_either(
+    tmp_path: Path, target: str, repair: str
+) -> None:
+    geometry, positions = _slices([0.0, 5.0, 15.0, 20.0])
+    write_stack(tmp_path / "in", geometry, positions, _ramp)
+    hounsfield.convert(tmp_path / "in", tmp_path / target, repair=[repair])
+    (back,) = hounsfield.read_volumes(tmp_path / target).volumes
+    assert back.geometry.shape[0] == 5
+    assert back.enhanced_by == (repair,)
+    with pytest.raises(EnhancedPixels):
+        back.require_measurable()
+
+
+def test_a_tilt_without_end_is_refused_before_anything_is_allocated(tmp_path: Path) -> None:
+    """An upright grid that holds slices kilometres apart would have more rows than memory."""
+    paths = write_stack(tmp_path, grid(), sheared(grid(), 4e6, 0.0), lambda points: points[..., 0] * 0)
+    with pytest.raises(Undecodable) as caught:
+        repaired(paths, Repair.TILT)
+    assert caught.value.code == "E303"

@@ -98,6 +98,7 @@ def test_the_spinal_cord_and_its_displacement_fields(shared_data: Path) -> None:
     assert dict(said.refused) == {"E317": 1}
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(not EVERYTHING, reason="minutes: HOUNSFIELD_SWEEP=all")
 def test_every_file_as_a_series(tmp_path: Path) -> None:
     files = [*sorted(PYDICOM_FILES.glob("*.dcm")), *sorted((SHARED_DATA / "dicom").rglob("*.dcm"))]

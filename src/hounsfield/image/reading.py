@@ -42,9 +42,7 @@ def read_whole(instance: InstanceRef, limits: PixelLimits) -> Dataset:
 def read_instance_number(instance: InstanceRef) -> float | None:
     """Return Instance Number (0020,0013) of an object whose header has been read before, None where it has none."""
     with refusing("E300", instance.sop_instance_uid):
-        dataset = pydicom.dcmread(
-            instance.path, stop_before_pixels=True, force=True, specific_tags=["InstanceNumber"]
-        )
+        dataset = pydicom.dcmread(instance.path, stop_before_pixels=True, force=True, specific_tags=["InstanceNumber"])
         value = dataset.get("InstanceNumber")
         return None if value is None else float(value)
 

@@ -29,6 +29,7 @@ class Converted:
         files: what was written.
         issues: what was found out about the series and this volume.
         repaired_by: the repairs that made samples which were not acquired.
+        enhanced_by: steps after which nothing may be measured, as the source says.
     """
 
     series: Series
@@ -37,6 +38,7 @@ class Converted:
     files: tuple[Path, ...]
     issues: tuple[QualityIssue, ...]
     repaired_by: tuple[str, ...] = ()
+    enhanced_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def _convert(
     except ImageError as error:
         failed.append((series, issue_of(error)))
         return
-    volumes.append(Converted(series, volume.geometry, volume.quantity, files, issues, volume.repaired_by))
+    marks = (volume.repaired_by, volume.enhanced_by)
+    volumes.append(Converted(series, volume.geometry, volume.quantity, files, issues, *marks))
 
 
 def _numbered(target: Path, number: int) -> Path:

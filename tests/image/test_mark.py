@@ -1,6 +1,7 @@
 """The mark of enhanced pixels survives in every file that is written, and what was not enhanced is not marked."""
 
 import subprocess
+from dataclasses import replace
 
 import nibabel
 import nrrd
@@ -10,11 +11,24 @@ import pytest
 import SimpleITK
 from pydicom.dataset import Dataset
 
+from hounsfield.converting import convert
+from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
 from hounsfield.errors import EnhancedPixels
 from hounsfield.image import phantoms
 from hounsfield.image.lazy import open_lazily
-from hounsfield.image.mark import KEY, UNKNOWN, mark_codes, mark_line, mark_text, read_codes, read_line, read_mark
+from hounsfield.image.mark import (
+    KEY,
+    QUANTITY_KEY,
+    UNKNOWN,
+    mark_codes,
+    mark_line,
+    mark_text,
+    read_codes,
+    read_kept,
+    read_line,
+    read_mark,
+)
 from hounsfield.image.write import write_volume
 from hounsfield.opening import read_volumes
 from hounsfield.prepare.notation import parse_steps
@@ -130,13 +144,20 @@ def test_others_read_what_is_marked(tmp_path):
     write_volume(volume, tmp_path / "a.nii.gz", "Tested")
     write_volume(volume, tmp_path / "a.nrrd", "Tested")
     image = nibabel.load(tmp_path / "a.nii.gz")
-    assert [extension.get_code() for extension in image.header.extensions] == [6]
+    assert {extension.get_code() for extension in image.header.extensions} == {6}
     assert image.header["descrip"].item().decode() == f"{KEY}=gaussian,unsharp"
     assert nrrd.read_header(str(tmp_path / "a.nrrd"))[KEY] == '["gaussian", "unsharp"]'
     one, other = (SimpleITK.ReadImage(str(tmp_path / name)) for name in ("a.nii.gz", "a.nrrd"))
     assert one.GetSize() == other.GetSize() == volume.geometry.shape[::-1]
     assert other.GetMetaData(KEY) == '["gaussian", "unsharp"]'
     np.testing.assert_allclose(np.sort(SimpleITK.GetArrayFromImage(one), None), np.sort(volume.array, None))
+
+
+def test_a_conversion_says_what_was_enhanced(tmp_path):
+    write_volume(enhanced(scanned(tmp_path)), tmp_path / "a.nrrd", "Tested")
+    (converted,) = convert(tmp_path / "a.nrrd", tmp_path / "b.nii").volumes
+    assert converted.enhanced_by == MARKS
+    assert converted.repaired_by == ()
 
 
 def test_a_copy_that_dropped_extensions_is_still_marked(tmp_path):
@@ -165,3 +186,54 @@ def test_a_damaged_mark_is_a_mark(text):
 @pytest.mark.parametrize("line", ["", "FSL 5.0", "enhanced_by=clahe", KEY, f" {KEY}"])
 def test_other_lines_are_no_marks(line):
     assert read_line(line) == ()
+
+
+@pytest.mark.parametrize("target", ["out.nii.gz", "out.nii", "out.nrrd"])
+@pytest.mark.parametrize("kind", ["CT", "MR", "PET"])
+def test_the_quantity_comes_back(tmp_path, target, kind):
+    volume = scanned(tmp_path, kind)
+    write_volume(volume, tmp_path / target, "Tested")
+    (found,) = read_volumes(tmp_path / target).volumes
+    assert found.quantity is volume.quantity
+    assert found.enhanced_by == found.repaired_by == ()
+    np.testing.assert_allclose(np.sort(found.array, None), np.sort(volume.array, None), rtol=1e-6)
+
+
+@pytest.mark.parametrize("target", ["out.nii.gz", "out.nrrd"])
+def test_repairs_come_back(tmp_path, target):
+    volume = replace(scanned(tmp_path), repaired_by=("tilt", "spacing"))
+    write_volume(volume, tmp_path / target, "Tested")
+    (found,) = read_volumes(tmp_path / target).volumes
+    assert found.repaired_by == ("tilt", "spacing")
+    found.require_measurable()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hounsfield", Quantity.HOUNSFIELD),
+        (" SUV_BW ", Quantity.SUV_BW),
+        ("label", Quantity.LABEL),
+        ("", Quantity.ARBITRARY),
+        ("__class__", Quantity.ARBITRARY),
+        ("\u2603" * 400, Quantity.ARBITRARY),
+    ],
+)
+def test_only_known_quantities_are_taken(text, expected):
+    assert read_kept({QUANTITY_KEY: text}).quantity is expected
+
+
+def test_files_of_others_keep_nothing(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 5, 6), np.int16), np.eye(4)), tmp_path / "other.nii")
+    nrrd.write(str(tmp_path / "other.nrrd"), np.ones((4, 5, 6), np.int16))
+    for name in ("other.nii", "other.nrrd"):
+        (found,) = read_volumes(tmp_path / name).volumes
+        assert (found.quantity, found.enhanced_by, found.repaired_by) == (Quantity.ARBITRARY, (), ())
+
+
+def test_colour_is_for_display_whatever_a_file_says(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((4, 5, 3), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])), np.eye(4))
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b"hounsfield_quantity=hounsfield"))
+    nibabel.save(image, tmp_path / "colour.nii")
+    (found,) = read_volumes(tmp_path / "colour.nii").volumes
+    assert found.quantity is Quantity.DISPLAY

@@ -71,6 +71,7 @@ def _volume(volume: "Converted") -> dict[str, Any]:
         "index_to_patient": volume.geometry.index_to_patient.tolist(),
         "quantity": volume.quantity.name.lower(),
         "repaired_by": list(volume.repaired_by),
+        "enhanced_by": list(volume.enhanced_by),
         "files": [str(path) for path in volume.files],
     }
 

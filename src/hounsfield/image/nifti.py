@@ -19,7 +19,7 @@ from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import Undecodable
 from hounsfield.image.guard import refusing
 from hounsfield.image.limits import PixelLimits
-from hounsfield.image.mark import KEY, read_line, read_mark
+from hounsfield.image.mark import KEY, Kept, read_kept, read_line
 
 Samples = npt.NDArray[Any]
 Image = nib.Nifti1Image
@@ -65,9 +65,8 @@ def read_nifti(instance: InstanceRef, limits: PixelLimits) -> tuple[tuple[Volume
     array, affine = to_dicom_order(array, image.affine * np.array([[_unit(image)]] * 3 + [[1.0]]))
     calibration = Calibration.NONE if "Q331" in [issue.code for issue in issues] else Calibration.PATIENT
     geometry = geometry_from_affine(affine, _triple(array.shape[-3:]), calibration=calibration)
-    marks = _marks(image)
-    volumes = _to_volumes(array, geometry, image, instance)
-    return tuple(replace(volume, enhanced_by=marks) for volume in volumes), tuple(issues)
+    kept = _kept(image)
+    return tuple(map(kept.laid_on, _to_volumes(array, geometry, image, instance))), tuple(issues)
 
 
 def to_dicom_order(array: Samples, affine_ras: npt.ArrayLike) -> tuple[Samples, npt.NDArray[np.float64]]:
@@ -186,16 +185,13 @@ def _check_forms(image: Image, uid: str) -> list[QualityIssue]:
     return []
 
 
-def _marks(image: Image) -> tuple[str, ...]:
-    """Return the steps that a comment of the house names, or that ``descrip`` names where comments were dropped."""
+def _kept(image: Image) -> Kept:
+    """Return what comments of the house keep, or what ``descrip`` marks where comments were dropped."""
     header: Any = image.header
-    for extension in header.extensions:
-        if extension.get_code() != COMMENT:
-            continue
-        key, equals, text = _text(extension.get_content()).partition("=")
-        if equals and key.strip() == KEY:
-            return read_mark(text.strip("\0 \r\n"))
-    return read_line(_text(header["descrip"].tobytes()))
+    comments = (_text(item.get_content()).partition("=") for item in header.extensions if item.get_code() == COMMENT)
+    found = {key.strip(): text.strip("\0 \r\n") for key, equals, text in comments if equals}
+    kept = read_kept(found)
+    return kept if KEY in found else replace(kept, enhanced_by=read_line(_text(header["descrip"].tobytes())))
 
 
 def _text(content: object) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hounsfield.core.geometry import Calibration
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import ImageError
-from hounsfield.image.mark import KEY, mark_line, mark_text
+from hounsfield.image.mark import keep, mark_line
 from hounsfield.image.nifti import COMMENT, to_nifti_order
 from hounsfield.image.saving import whole_file
 
@@ -53,11 +53,11 @@ def write_nifti(volume: Volume, path: Path) -> Path:
     header.set_slope_inter(1.0, 0.0)
     if volume.enhanced_by:
         header["descrip"] = mark_line(volume.enhanced_by)
-        made_extension: Any = nib.nifti1.Nifti1Extension
-        header.extensions.append(made_extension(COMMENT, f"{KEY}={mark_text(volume.enhanced_by)}".encode()))
     elif volume.repaired_by:
         # The one free text of NIfTI, 80 bytes: these samples are not those that were acquired.
         header["descrip"] = f"repaired by interpolation: {', '.join(volume.repaired_by)}".encode()[:79]
+    made_extension: Any = nib.nifti1.Nifti1Extension
+    header.extensions.extend(made_extension(COMMENT, f"{key}={text}".encode()) for key, text in keep(volume).items())
     with whole_file(path) as partial:
         image.to_filename(partial)
     return path

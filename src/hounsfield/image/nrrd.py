@@ -17,7 +17,7 @@ from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import Undecodable
 from hounsfield.image.guard import refusing
 from hounsfield.image.limits import PixelLimits
-from hounsfield.image.mark import KEY, read_mark
+from hounsfield.image.mark import read_kept
 from hounsfield.image.nifti import RAS_TO_LPS, to_dicom_order
 
 Samples = npt.NDArray[Any]
@@ -61,11 +61,9 @@ def read_nrrd(instance: InstanceRef, limits: PixelLimits) -> tuple[tuple[Volume,
     geometry = geometry_from_affine(to_patient, (slices, rows, columns), calibration=calibration)
     axis = SliceAxis.SPACE if slices > 1 else SliceAxis.SINGLE
     samples = ordered.astype(ordered.dtype.newbyteorder("="), copy=False)
-    marks = read_mark(str(header[KEY])) if KEY in header else ()
-    volumes = [
-        Volume(one, geometry, Quantity.ARBITRARY, (instance,), slice_axis=axis, enhanced_by=marks) for one in samples
-    ]
-    return tuple(volumes), issues
+    kept = read_kept({str(key): str(value) for key, value in header.items()})
+    volumes = (Volume(one, geometry, Quantity.ARBITRARY, (instance,), slice_axis=axis) for one in samples)
+    return tuple(map(kept.laid_on, volumes)), issues
 
 
 def _series_last(array: Samples, header: Mapping[str, Any]) -> tuple[Samples, Samples | None]:

@@ -8,7 +8,7 @@ import numpy as np
 from hounsfield.core.geometry import Calibration
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.errors import ImageError
-from hounsfield.image.mark import KEY, mark_text
+from hounsfield.image.mark import keep
 from hounsfield.image.saving import whole_file
 
 _SPACE = "left-posterior-superior"
@@ -52,10 +52,7 @@ def write_nrrd(volume: Volume, path: Path) -> Path:
             "space origin": affine[:3, 3].tolist(),
             "space units": ["mm"] * 3,
         }
-    if volume.enhanced_by:
-        header[KEY] = mark_text(volume.enhanced_by)
-    if volume.repaired_by:
-        header["repaired by interpolation"] = ", ".join(volume.repaired_by)
+    header |= keep(volume)
     with whole_file(path) as partial:
         pynrrd.write(str(partial), np.asarray(samples), header, index_order="F", compression_level=6)
     return path

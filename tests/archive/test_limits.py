@@ -52,7 +52,7 @@ def made(tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", [limit.name for limit in fields(Limits)])
+@pytest.mark.parametrize("name", [limit.name for limit in fields(Limits) if limit.type is not bool])
 def test_each_limit_is_exact(made, name):
     source, value, refusal = made[name]
     others = {"inflation_floor_bytes": 10} if name == "max_inflation_ratio" else {}

@@ -100,7 +100,8 @@ def test_every_code_of_the_room_has_words_and_no_word_lacks_a_code() -> None:
         used |= set(re.findall(r'"([EQ]3\d\d)"', path.read_text(encoding="utf-8")))
     known = {code for code in catalogue() if re.fullmatch(r"[EQ]3\d\d", code)}
     assert used <= known
-    assert known - used <= {"E310", "E311", "E312"}
+    # The last is an issue of the floor above, where the gate is asked what an image shows.
+    assert known - used <= {"E310", "E311", "E312", "Q380"}
 
 
 def test_catalogue_has_the_same_facts_in_both_languages() -> None:

@@ -127,6 +127,7 @@ def test_two_runs_write_the_same_network(finished: tuple[TrainResult, list[Train
 
 
 RUNNER = """
+import signal
 import sys
 from pathlib import Path
 from hounsfield.train.options import TrainOptions
@@ -134,6 +135,7 @@ from hounsfield.train.run import train
 def talk(event):
     if event.key == "ui.train.epoch":
         sys.stdout.write(f"{event.done}\\n"); sys.stdout.flush()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it
 options = TrainOptions(epochs=12, batch_size=8, threads=1, resume=len(sys.argv) > 3)
 train(Path(sys.argv[1]), Path(sys.argv[2]), options, talk)
 """

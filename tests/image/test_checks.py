@@ -70,6 +70,17 @@ def test_clipped(noise: np.ndarray, share: float, expected: dict[str, Severity])
     assert codes(check_volume(volume_of(clipped))) == expected
 
 
+def test_a_picture_was_windowed_before_it_was_stored(noise: np.ndarray) -> None:
+    """Eleven per cent of white are no fault of a picture, and one where samples come from a detector."""
+    clipped = np.minimum(noise, np.quantile(noise, 0.89))
+    assert check_volume(volume_of(clipped, Quantity.DISPLAY)) == ()
+    assert codes(check_volume(volume_of(clipped))) == {"Q313": WARN}
+    whiter = np.minimum(noise, np.quantile(noise, 0.85))
+    (issue,) = check_volume(volume_of(whiter, Quantity.DISPLAY))
+    assert issue.facts["limit"] == "12"
+    assert "12 %" in issue.threshold()
+
+
 def test_clipped_at_the_bright_end_of_an_inverted_image(noise: np.ndarray) -> None:
     clipped = np.maximum(noise, np.quantile(noise, 0.1))
     assert codes(check_volume(volume_of(clipped, is_inverted=True))) == {"Q313": WARN}

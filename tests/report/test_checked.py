@@ -83,9 +83,10 @@ SERIES["required"] = list(SERIES["properties"])
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["disclaimer", "studies", "refused"],
+    "required": ["disclaimer", "verdict", "studies", "refused"],
     "properties": {
         "disclaimer": TEXT,
+        "verdict": {"enum": ["reject", "warn", "pass"]},
         "studies": {
             "type": "array",
             "items": {
@@ -159,6 +160,19 @@ def test_machine_fields_do_not_follow_the_language():
     }
     assert [item["code"] for item in one["issues"]] == [item["code"] for item in other["issues"]]
     assert one["issues"][0]["text"] != other["issues"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("severities", "verdict"), [((), "pass"), (("note",), "pass"), (("warn",), "warn"), (("warn", "reject"), "reject")]
+)
+def test_the_source_has_the_gravest_verdict_of_its_volumes(severities, verdict):
+    volumes = (
+        checked("1.1", "1.2"),
+        *(checked("1.1", f"1.3.{number}", [one]) for number, one in enumerate(severities)),
+    )
+    assert Checked(volumes, ()).as_json()["verdict"] == verdict
+    refused = (SimpleNamespace(name="notes.txt", error=Refused("E951", found="text", expected="DICOM")),)
+    assert Checked(volumes, refused).verdict is Verdict.REJECT
 
 
 def test_nothing_checked_is_an_empty_answer():

@@ -55,5 +55,6 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
             for issue in series["issues"]:
                 evidence = f"{issue['value']}; {issue['threshold']}; {issue['source']}"
                 yield f"      {issue['severity']} {issue['code']}: {issue['text']} ({evidence})"
+    yield f"verdict: {data['verdict']}"
     for item in data["refused"]:
         yield f"refused {item['name']}: {item['code']} {item['text']} {item['next']}"

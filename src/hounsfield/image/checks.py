@@ -14,8 +14,12 @@ from hounsfield.core.volume import Volume
 Samples = npt.NDArray[Any]
 
 CLIPPED_WARN_FRACTION = 0.02
+CLIPPED_PICTURE_FRACTION = 0.12
 CLIPPED_REJECT_FRACTION = 0.5
-"""Share of the samples at the largest value; more than 1-2 % at the end of the type is clipping."""
+"""Share of the samples at the largest value; more than 1-2 % at the end of the type is clipping.
+
+A picture was windowed before it was stored: its bright end holds what the window left out. Sound ones reach 11.6 %.
+"""
 TINY_REJECT_PIXELS = 16
 TINY_WARN_PIXELS = 64
 FEWEST_LEVELS = 3
@@ -109,11 +113,12 @@ def _check_clipping(volume: Volume, uid: str | None) -> QualityCheck:
     end = span[0] if volume.presentation.is_inverted else span[1]
     counts = [(int(np.count_nonzero(part == end)), part.size) for part in _parts(volume)]
     share = sum(count for count, _ in counts) / sum(size for _, size in counts)
-    check = replace(CLIPPING, value=float(f"{100 * share:.3g}"))
-    if share <= CLIPPED_WARN_FRACTION:
+    limit = CLIPPED_PICTURE_FRACTION if volume.quantity is Quantity.DISPLAY else CLIPPED_WARN_FRACTION
+    check = replace(CLIPPING, value=float(f"{100 * share:.3g}"), threshold=f"> {100 * limit:g}")
+    if share <= limit:
         return check
     is_grave = share > CLIPPED_REJECT_FRACTION and not volume.is_colour
-    facts: dict[str, object] = {"percent": round(100 * share, 1), "value": float(end)}
+    facts: dict[str, object] = {"percent": round(100 * share, 1), "value": float(end), "limit": f"{100 * limit:g}"}
     return replace(check, issue=QualityIssue("Q313", Severity.REJECT if is_grave else Severity.WARN, facts, uid))
 
 

@@ -63,13 +63,20 @@ class Checked:
     volumes: tuple[CheckedVolume, ...]
     refused: tuple[RefusedInput, ...]
 
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest verdict of all volumes; a file that was refused counts as a reject."""
+        verdicts = {volume.verdict for volume in self.volumes} | ({Verdict.REJECT} if self.refused else set())
+        return next((one for one in (Verdict.REJECT, Verdict.WARN) if one in verdicts), Verdict.PASS)
+
     def as_json(self, language: Language = "en") -> dict[str, Any]:
-        """Return the object of ``check --json``: studies, their series with verdict and issues, refused files."""
+        """Return the object of ``check --json``: verdict, studies with their series and issues, refused files."""
         studies: dict[str, list[dict[str, Any]]] = {}
         for volume in self.volumes:
             studies.setdefault(volume.study.study_instance_uid, []).append(_series(volume, language))
         return {
             "disclaimer": narrative.disclaimer(language),
+            "verdict": self.verdict.value,
             "studies": [{"study_instance_uid": uid, "series": series} for uid, series in studies.items()],
             "refused": [refused_entry(item, language) for item in self.refused],
         }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.core.quality import Evidence, QualityCheck
-from hounsfield.messages import Language
+from hounsfield.messages import Language, sentence
 from hounsfield.report.checked import Checked, CheckedVolume, Verdict
 from hounsfield.report.facts import Row
 from hounsfield.report.files import write_atomic
@@ -84,7 +84,13 @@ def render_checked(checked: Checked, language: Language = "en") -> str:
         for item in checked.refused
     )
     volumes = tuple(_volume(volume) for volume in checked.volumes)
-    return render("checked.html", language, lead=lead, volumes=volumes, refused=refused, json_name=JSON_NAME)
+    words = ui(f"verdict-{checked.verdict.value}")
+    whole = Text(
+        sentence("ui.quality-verdict", {"verdict": words.en}, "en"),
+        sentence("ui.quality-verdict", {"verdict": words.zh}, "zh"),
+    )
+    shown = {"verdict": checked.verdict.value, "whole": whole, "lead": lead, "volumes": volumes, "refused": refused}
+    return render("checked.html", language, **shown, json_name=JSON_NAME)
 
 
 def _volume(volume: CheckedVolume) -> VolumeView:
@@ -117,7 +123,7 @@ def _line(check: QualityCheck) -> CheckLine:
     return CheckLine(
         state=state,
         name=ui(f"check-{check.name}"),
-        value="" if check.value is None else f"{check.value:.3g} {unit}".strip(),
+        value="" if check.value is None else f"{_number(check.value)} {unit}".strip(),
         threshold=f"{check.threshold} {unit}".strip() if check.threshold else "",
         verdict=ui(f"verdict-{state}"),
         details=tuple(details),
@@ -125,6 +131,11 @@ def _line(check: QualityCheck) -> CheckLine:
         findings=tuple(_finding(one) for one in check.evidence),
         counted=ui("quality-findings", count=len(check.evidence)),
     )
+
+
+def _number(value: float) -> str:
+    """Return a number to three digits and no more than three decimals, without an exponent."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{round(value, 3):.3g}"
 
 
 def _finding(evidence: Evidence) -> FindingLine:

@@ -16,7 +16,7 @@ from hounsfield.errors import HounsfieldError, OutOfScope
 from hounsfield.image import phantoms
 from tests.clinical import models
 
-VERBS = ("analyse", "check", "convert", "prepare", "train", "evaluate", "models", "info", "demo")
+VERBS = ("analyse", "check", "convert", "prepare", "data", "train", "evaluate", "models", "info", "demo")
 
 
 @pytest.fixture

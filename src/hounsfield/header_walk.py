@@ -218,7 +218,7 @@ _PIXEL_COLUMNS = ("pixel_tag", "pixel_offset", "pixel_length")
 def _walk(paths: Sequence[Path | str], keys: npt.NDArray[np.int64], capacity: int, threads: int) -> Walked:
     from hounsfield.compiled import in_threads, spans
     from hounsfield.file_kernels import pack_names
-    from hounsfield.header_walk_kernels import Tables, Walk, walk_files, walk_rows
+    from hounsfield.header_walk_kernels import TAIL_BYTES, Tables, Walk, accept_padding, walk_files, walk_rows
 
     count = len(paths)
     names = [os.fspath(path) for path in paths]
@@ -243,31 +243,25 @@ def _walk(paths: Sequence[Path | str], keys: npt.NDArray[np.int64], capacity: in
         in_threads(_read_rows, parts, threads)
         walk_rows(walk, tables)
         walk.status[walk.sizes < 0] = HeaderStatus.UNREADABLE
-        for row in np.flatnonzero(walk.status == HeaderStatus.TAIL):
-            _accept_padding(walk, int(row), names[row])
+        for row in np.flatnonzero(walk.status == HeaderStatus.TAIL).tolist():
+            accept_padding(walk, row, _read_tail(walk, row, names[row], TAIL_BYTES))
     columns = np.moveaxis(walk.found, 2, 0)
     return Walked(walk.rows, {}, walk.sizes, walk.status, walk.syntax, *columns, *walk.pixels.T)
 
 
-def _accept_padding(walk: "Walk", row: int, name: str) -> None:
-    """Call a row plain when nothing but Data Set Trailing Padding follows its pixels (PS3.10 section 7.2)."""
-    end, size = int(walk.pixels[row, 1] + walk.pixels[row, 2]), int(walk.sizes[row])
+def _read_tail(walk: "Walk", row: int, name: str, count: int) -> npt.NDArray[np.uint8]:
+    """Return the first bytes after the pixels of a file, none where it cannot be read any more."""
     try:
         descriptor = os.open(name, _OPEN_FLAGS)
     except OSError:
-        return
+        return np.zeros(0, dtype=np.uint8)
     try:
-        head = os.pread(descriptor, 12, end)
+        head = os.pread(descriptor, count, int(walk.pixels[row, 1] + walk.pixels[row, 2]))
     except OSError:
-        return
+        head = b""
     finally:
         os.close(descriptor)
-    is_explicit = walk.syntax[row] > 0
-    header_bytes = 12 if is_explicit else 8
-    length = int.from_bytes(head[header_bytes - 4 : header_bytes], "little")
-    is_padding = head[:4] == b"\xfc\xff\xfc\xff" and (not is_explicit or head[4:8] in (b"OB\0\0", b"OW\0\0"))
-    if is_padding and end + header_bytes + length == size:
-        walk.status[row] = HeaderStatus.PLAIN
+    return np.frombuffer(bytearray(head), dtype=np.uint8)
 
 
 def _read_rows(

@@ -28,7 +28,7 @@ _ITEM = 0xFFFEE000
 _ITEM_DELIMITER = 0xFFFEE00D
 _SEQUENCE_DELIMITER = 0xFFFEE0DD
 _SQ, _UN, _OB, _OW = 0x5351, 0x554E, 0x4F42, 0x4F57
-_DATA_SET = 132
+_DATA_SET, TAIL_BYTES = 132, 12
 _MAX_META_ELEMENTS = 100
 _DIRECTORY_CLASS = np.frombuffer(b"1.2.840.10008.1.3.10", dtype=np.uint8)
 _FIRST_PIXELS, _LAST_PIXELS = 0x7FE00008, 0x7FE00010
@@ -95,8 +95,9 @@ def walk_files(names: Names, walk: Walk, tables: Tables, span: tuple[int, int]) 
             if count >= 0:
                 walk.counts[row], walk.sizes[row] = count, size
             _walk_row(walk, tables, row, levels)
-            if walk.status[row] == TAIL and _is_padding(walk, row, descriptor, scratch):
-                walk.status[row] = PLAIN
+            if walk.status[row] == TAIL:
+                count = read_from(descriptor, walk.pixels[row, 1] + walk.pixels[row, 2], scratch[:TAIL_BYTES])
+                accept_padding(walk, row, scratch[: max(count, 0)])
             close_file(descriptor)
         if walk.sizes[row] < 0:
             walk.status[row] = UNREADABLE
@@ -136,16 +137,15 @@ def _walk_row(walk: Walk, tables: Tables, row: int, levels: Integers) -> None:
 
 
 @compiled
-def _is_padding(walk: Walk, row: int, descriptor: int, scratch: Bytes) -> bool:
-    """Tell whether nothing but Data Set Trailing Padding follows the pixels (PS3.10 section 7.2)."""
-    end, head = walk.pixels[row, 1] + walk.pixels[row, 2], scratch[:12]
+def accept_padding(walk: Walk, row: int, head: Bytes) -> None:
+    """Call a row plain when what follows its pixels, from ``head`` on, is Data Set Trailing Padding (PS3.10 7.2)."""
     is_explicit = walk.syntax[row] > 0
-    header_bytes = 12 if is_explicit else 8
-    if read_from(descriptor, end, head) < header_bytes or _tag(head, 0) != 0xFFFCFFFC:
-        return False
-    if is_explicit and (_letters(head, 4) not in (_OB, _OW) or _short(head, 6) != 0):
-        return False
-    return bool(end + header_bytes + _long(head, header_bytes - 4) == walk.sizes[row])
+    header_bytes = TAIL_BYTES if is_explicit else 8
+    if head.size >= header_bytes and _tag(head, 0) == 0xFFFCFFFC:
+        has_vr = not is_explicit or (_letters(head, 4) in (_OB, _OW) and _short(head, 6) == 0)
+        end = walk.pixels[row, 1] + walk.pixels[row, 2] + header_bytes + _long(head, header_bytes - 4)
+        if has_vr and end == walk.sizes[row]:
+            walk.status[row] = PLAIN
 
 
 # ---- bytes

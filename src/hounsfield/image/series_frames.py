@@ -223,16 +223,14 @@ class _Together:
         Raises:
             ValueError: a moving value is not what it should be.
         """
-        known, changed = model.moving, {key: values[row] for key, values in self._moved.items()}
+        known = model.moving
+        moved = {keyword for keyword, values in self._moved.items() if values[row] != known[keyword]}
         own: dict[str, object] = {"instance": instance, "pixels": self._spans[row]}
-        if changed.get(MOVING[0], known[MOVING[0]]) != known[MOVING[0]]:
+        if MOVING[0] in moved:
             own["place"] = self._placed(model.frame.place, row)
-        is_scaled = any(changed.get(keyword, known[keyword]) != known[keyword] for keyword in _SCALE)
-        is_shown = any(changed.get(keyword, known[keyword]) != known[keyword] for keyword in _WINDOW)
-        transform = model.frame.transform
-        if is_scaled or is_shown:
-            values = _Own(model, self._moving(row))
-            if is_scaled:
+        if not moved.isdisjoint((*_SCALE, *_WINDOW)):
+            values, transform = _Own(model, self._moving(row)), model.frame.transform
+            if not moved.isdisjoint(_SCALE):
                 own["transform"] = transform = read_transform(values, is_signed=model.frame.layout.is_signed)
             own["presentation"] = read_presentation(values, model.frame.layout, transform)
         if self._has_times:

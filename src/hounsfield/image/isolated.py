@@ -136,14 +136,25 @@ def _samples_header(worker: Worker, layout: PixelLayout, uid: str, deadline: flo
         BrokenWireError: what it says is not what was agreed.
     """
     kind, dtype, channels, rows, columns, size = worker.receive_header(deadline)
-    if kind == wire.REFUSAL and size <= wire.MOST_TEXT_BYTES:
-        text = bytearray(size)
-        worker.receive(memoryview(text), deadline)
-        worker.is_idle = True
-        raise refusal_of(bytes(text), uid)
+    if kind == wire.REFUSAL:
+        raise received_refusal(worker, size, uid, deadline)
     if kind != wire.SAMPLES or dtype >= len(wire.DTYPES) or (rows, columns) != (layout.rows, layout.columns):
         raise wire.BrokenWireError
     return np.dtype(wire.DTYPES[dtype]), channels, size
+
+
+def received_refusal(worker: Worker, size: int, uid: str, deadline: float) -> Undecodable:
+    """Return the refusal that a process is about to send; with it the request is answered.
+
+    Raises:
+        BrokenWireError: it is longer than one may be, or none.
+    """
+    if size > wire.MOST_TEXT_BYTES:
+        raise wire.BrokenWireError
+    text = bytearray(size)
+    worker.receive(memoryview(text), deadline)
+    worker.is_idle = True
+    return refusal_of(bytes(text), uid)
 
 
 def refusal_of(text: bytes, uid: str) -> Undecodable:

@@ -15,7 +15,7 @@ from hounsfield.core.study import InstanceRef
 from hounsfield.core.volume import SliceAxis, Volume
 from hounsfield.image import isolated_wire as wire
 from hounsfield.image import worker_pool
-from hounsfield.image.isolated import SPARE_BYTES, refusal_of
+from hounsfield.image.isolated import SPARE_BYTES, received_refusal
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.worker_pool import Worker, explained
 
@@ -79,14 +79,12 @@ def _about(worker: Worker, uid: str, deadline: float) -> dict[str, Any]:
         BrokenWireError: it says something else.
     """
     kind, *_, size = worker.receive_header(deadline)
-    most = {wire.REFUSAL: wire.MOST_TEXT_BYTES, wire.VOLUMES: wire.MOST_VOLUMES_BYTES}.get(kind, -1)
-    if size > most:
+    if kind == wire.REFUSAL:
+        raise received_refusal(worker, size, uid, deadline)
+    if kind != wire.VOLUMES or size > wire.MOST_VOLUMES_BYTES:
         raise wire.BrokenWireError
     text = bytearray(size)
     worker.receive(memoryview(text), deadline)
-    if kind == wire.REFUSAL:
-        worker.is_idle = True
-        raise refusal_of(bytes(text), uid)
     try:
         about = json.loads(text)
     except ValueError as error:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.errors import PrepareError
-from hounsfield.prepare.block import background_of, cut_samples, require_holds
+from hounsfield.prepare.block import cut_samples, require_holds
 from hounsfield.prepare.grid import flipped, transposed, turned
 from tests.prepare.volumes import OBLIQUE
 
@@ -82,6 +82,6 @@ def test_a_value_is_held_or_refused(dtype, value, is_held):
 
 
 def test_around_a_body_there_is_air():
-    assert {quantity: background_of(quantity) for quantity in Quantity if background_of(quantity)} == {
+    assert {quantity: quantity.background for quantity in Quantity if quantity.background} == {
         Quantity.HOUNSFIELD: -1000.0
     }

@@ -28,6 +28,11 @@ class Quantity(Enum):
         """The UCUM unit of the quantity."""
         return self.value
 
+    @property
+    def background(self) -> float:
+        """What lies around a body: air for Hounsfield units, 0 for everything else."""
+        return -1000.0 if self is Quantity.HOUNSFIELD else 0.0
+
     @classmethod
     def named(cls, name: str) -> "Quantity":
         """Return the quantity with a lower-case name, as manifests write it.

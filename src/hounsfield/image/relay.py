@@ -10,9 +10,6 @@ from hounsfield.image.repair import RepairPlan
 
 Samples = npt.NDArray[Any]
 
-AIR_HU = -1000.0
-"""What lies outside of every slice of a CT; elsewhere it is 0, no signal."""
-
 
 def relay(array: Samples, plan: RepairPlan, quantity: Quantity, padding: tuple[float, float] | None = None) -> Samples:
     """Return the samples of a repaired volume.
@@ -43,7 +40,7 @@ def relay(array: Samples, plan: RepairPlan, quantity: Quantity, padding: tuple[f
 
 
 def _outside(dtype: np.dtype[Any], quantity: Quantity) -> float:
-    value = AIR_HU if quantity is Quantity.HOUNSFIELD else 0.0
+    value = quantity.background
     return max(value, float(np.iinfo(dtype).min)) if dtype.kind in "iu" else value
 
 

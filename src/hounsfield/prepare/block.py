@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from hounsfield.core.geometry import VolumeGeometry
-from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Samples, SliceAxis, Volume
 from hounsfield.errors import PrepareError
 from hounsfield.prepare.grid import expect_plane, grid_record, snapped
@@ -15,13 +14,6 @@ from hounsfield.prepare.sources import with_slices_from
 from hounsfield.prepare.step import MAXIMUM_SAMPLES
 
 Index = tuple[int, int, int]
-
-AIR_HU = -1000.0
-
-
-def background_of(quantity: Quantity) -> float:
-    """Return what lies around a body: air for Hounsfield units, 0 for everything else."""
-    return AIR_HU if quantity is Quantity.HOUNSFIELD else 0.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ def paste_block(volume: Volume, parameters: Mapping[str, Any], step: str) -> Vol
     _expect(volume, block.shape, step)
     source = parameters["source"]["shape"]
     back = Block((-block.start[0], -block.start[1], -block.start[2]), (source[0], source[1], source[2]))
-    value = background_of(volume.quantity)
+    value = volume.quantity.background
     if any(_is_padded(back, volume.geometry.shape)):
         require_holds(volume.array, value, step)
     found = _cut_out(volume, back, value)

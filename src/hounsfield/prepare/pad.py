@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from hounsfield.core.volume import SliceAxis, Volume
-from hounsfield.prepare.block import Block, background_of, cut_block, draw_block, paste_block
+from hounsfield.prepare.block import Block, cut_block, draw_block, paste_block
 from hounsfield.prepare.step import MAXIMUM_SIDE, STRICT, Parameters
 
 Count = Annotated[int, Field(ge=1, le=MAXIMUM_SIDE)]
@@ -75,7 +75,7 @@ class Pad:
             before[0] + size[0] + after[0], before[1] + size[1] + after[1], before[2] + size[2] + after[2],
         )  # fmt: skip
         block = Block((-before[0], -before[1], -before[2]), shape)
-        value = background_of(volume.quantity) if self.value is None else self.value
+        value = volume.quantity.background if self.value is None else self.value
         return draw_block(volume, block, value, self.name)
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:

@@ -14,7 +14,7 @@ from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Samples, SliceAxis, Volume
 from hounsfield.errors import HounsfieldError, PrepareError
-from hounsfield.prepare.block import background_of, require_holds
+from hounsfield.prepare.block import require_holds
 from hounsfield.prepare.grid import grid_record, recorded_grid
 from hounsfield.prepare.regrid import READ_AS_THEY_ARE
 from hounsfield.prepare.resample import Method
@@ -56,7 +56,7 @@ def resample_to(
     """
     _require(volume, target)
     way: Method = "nearest" if volume.quantity is Quantity.LABEL else method
-    value = background_of(volume.quantity) if outside is None else outside
+    value = volume.quantity.background if outside is None else outside
     if way == "nearest":
         require_holds(volume.array, value, ResampleTo.name)
     array = _each_channel(volume.array, _places(volume.geometry, target), (target.shape, way, value))

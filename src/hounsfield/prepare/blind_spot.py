@@ -11,7 +11,7 @@ from hounsfield.compiled import in_threads
 from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import NotInvertible, PrepareError, WeightsMismatch
 from hounsfield.prepare.blind_spot_network import built_in_network, denoised
-from hounsfield.prepare.channels import each_channel, finite
+from hounsfield.prepare.channels import each_channel, finite, some_slices
 from hounsfield.prepare.grain import noise_at_distances
 from hounsfield.prepare.step import STRICT, Parameters
 
@@ -124,6 +124,5 @@ def _noise_of(planes: Samples) -> tuple[int, float]:
 
 def _contrast_of(planes: Samples, sigma: float) -> float:
     """Return the range of the samples of a few slices without the outermost, and without what noise adds to it."""
-    chosen = finite(planes[:: max(1, len(planes) // 16)])
-    low, high = np.percentile(chosen, CONTRAST_PERCENTILES)
+    low, high = np.percentile(finite(some_slices(planes)), CONTRAST_PERCENTILES)
     return float(np.sqrt(max((high - low) ** 2 - (NOISE_RANGE * sigma) ** 2, 0.0)))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, maximum_filter
 
 from hounsfield.core.volume import Samples
-from hounsfield.prepare.channels import finite
+from hounsfield.prepare.channels import finite, some_slices
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +24,6 @@ NOISE_MARGIN = 12.0
 STRONG_FRACTION = 0.5
 """Edges count that reach this share of the strongest gradients: a weak one may be the slope of a thing, not a blur."""
 
-SLICES_LOOKED_AT = 16
 _ROUNDS = 3
 
 
@@ -56,7 +55,7 @@ def blur_width(planes: Samples, spacing_mm: tuple[float, float], noise: float) -
         spacing_mm: between rows and between columns.
         noise: standard deviation of the noise.
     """
-    chosen = [finite(plane) for plane in planes[:: max(1, len(planes) // SLICES_LOOKED_AT)]]
+    chosen = [finite(plane) for plane in some_slices(planes)]
     unit = max(spacing_mm)
     sigma, found = 0.0, np.empty(0)
     for _ in range(_ROUNDS):

@@ -13,13 +13,10 @@ from hounsfield.compiled import in_threads
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Presentation, Samples, Volume
 from hounsfield.errors import NotInvertible, PrepareError
-from hounsfield.prepare.channels import finite
+from hounsfield.prepare.channels import finite, some_slices
 from hounsfield.prepare.edges import gradient
 from hounsfield.prepare.enhance import in_plane_sigmas
 from hounsfield.prepare.step import STRICT, Parameters
-
-SLICES_LOOKED_AT = 16
-"""Slices, evenly spread, that limits are taken from."""
 
 
 def canny_edges(
@@ -109,7 +106,7 @@ class Canny:
         limits = [self.low, self.high]
         if None in limits:
             planes = volume.array.reshape(-1, *volume.geometry.shape[1:])
-            chosen = planes[:: max(1, len(planes) // SLICES_LOOKED_AT)]
+            chosen = some_slices(planes)
             lengths = [np.hypot(*_gradient(finite(plane), (rows, columns), spacing_mm)) for plane in chosen]
             found = np.quantile(np.stack(lengths), (self.low_quantile, self.high_quantile))
             limits = [float(at) if limit is None else limit for limit, at in zip(limits, found, strict=True)]

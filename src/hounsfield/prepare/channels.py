@@ -8,6 +8,9 @@ import numpy.typing as npt
 from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import PrepareError
 
+SLICES_LOOKED_AT = 16
+"""Fewest slices that an estimate is taken from, where there are as many."""
+
 
 def each_channel(volume: Volume, work: Callable[[Samples], Samples]) -> Volume:
     """Do some work on (slice, row, column) samples as float32, channel by channel; what is not finite stays so."""
@@ -20,6 +23,11 @@ def each_channel(volume: Volume, work: Callable[[Samples], Samples]) -> Volume:
         is_finite = np.isfinite(channel)
         made.append(values if is_finite.all() else np.where(is_finite, values, channel.astype(np.float32)))
     return volume.with_array(np.stack(made) if volume.is_colour else made[0])
+
+
+def some_slices(planes: Samples) -> Samples:
+    """Return at least 16 and at most 31 slices, evenly spread over all, that an estimate is taken from."""
+    return planes[:: max(1, len(planes) // SLICES_LOOKED_AT)]
 
 
 def finite(array: Samples) -> npt.NDArray[np.float32]:

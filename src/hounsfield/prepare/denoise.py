@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import NotInvertible
-from hounsfield.prepare.channels import each_channel, finite
+from hounsfield.prepare.channels import each_channel, finite, some_slices
 from hounsfield.prepare.nlm import Likeness, non_local_means
 from hounsfield.prepare.step import STRICT, Parameters
 from hounsfield.prepare.widths import is_within_slices, widths_of
@@ -27,7 +27,7 @@ def noise_sigma(volume: Volume) -> float:
     median absolute value over every slice, instead of the mean, keeps edges from counting.
     """
     planes = volume.array.reshape(-1, *volume.array.shape[-2:])
-    chosen = planes[:: max(1, len(planes) // 16)]
+    chosen = some_slices(planes)
     found = [ndimage.convolve(finite(plane), _LAPLACIANS, mode="mirror")[1:-1, 1:-1] for plane in chosen]
     values = np.abs(np.concatenate([plane.reshape(-1) for plane in found]))
     return float(_NORMAL * np.median(values) / 6.0) if values.size else 0.0

@@ -7,12 +7,12 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from hounsfield.core.volume import Samples
-from hounsfield.prepare.channels import finite
+from hounsfield.prepare.channels import finite, some_slices
 
 DISTANCES = (1, 2, 3)
 """Distances of the samples whose second differences are looked at."""
 
-_SLICES, _SIDE = 16, 1024
+_SIDE = 1024
 _SMOOTHING = 2.5
 _BACKGROUND, _SMOOTH_SHARE = 0.1, 1 / 3
 _NORMAL = 1.4826
@@ -36,8 +36,7 @@ def noise_at_distances(planes: Samples) -> tuple[float, ...]:
         >>> [round(value) for value in noise_at_distances(noise)]
         [5, 5, 5]
     """
-    chosen = planes[:: max(1, len(planes) // _SLICES)]
-    found = [_responses(finite(_middle(plane))) for plane in chosen]
+    found = [_responses(finite(_middle(plane))) for plane in some_slices(planes)]
     pooled = (np.concatenate(values) for values in zip(*found, strict=True))
     return tuple(float(_NORMAL * np.median(values) / 6) if values.size else 0.0 for values in pooled)
 

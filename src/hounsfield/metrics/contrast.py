@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.metrics.edges import rise_distance_mm
+from hounsfield.metrics.edges import means_by_bin, rise_distance_mm
 
 Values = npt.NDArray[np.floating]
 
@@ -53,8 +53,4 @@ def radial_rise_mm(distances_mm: Values, values: Values, radius_mm: float, reach
     if not near.any():
         return float("nan")
     number = np.floor((away[near] - radius_mm + reach_mm) / _BIN_MM).astype(np.intp)
-    counts = np.bincount(number)
-    met = counts > 0
-    places = np.bincount(number, away[near])[met] / counts[met]
-    means = np.bincount(number, samples[near])[met] / counts[met]
-    return rise_distance_mm(places, means)
+    return rise_distance_mm(*means_by_bin(number, away[near], samples[near]))

@@ -124,11 +124,21 @@ def edge_profile(picture: Picture, spacing_mm: tuple[float, float], bins_per_mm:
     places -= (places * weights).sum() / weights.sum()
     numbers = np.round(places * bins_per_mm).astype(np.int64).ravel()
     numbers -= numbers.min()
+    return means_by_bin(numbers, places.ravel(), samples.ravel())
+
+
+def means_by_bin(numbers: npt.NDArray[np.integer], places: Line, samples: Line) -> tuple[Line, Line]:
+    """Return the mean place and the mean sample of each bin that holds any.
+
+    Args:
+        numbers: the bin of each sample, from 0.
+        places: of the samples.
+        samples: their values.
+    """
     counts = np.bincount(numbers)
     is_met = counts > 0
     met = counts[is_met]
-    where = np.bincount(numbers, places.ravel())[is_met] / met
-    return where, np.bincount(numbers, samples.ravel())[is_met] / met
+    return np.bincount(numbers, places)[is_met] / met, np.bincount(numbers, samples)[is_met] / met
 
 
 def _crossing(places: Line, risen: Line, first: int, height: float) -> float:

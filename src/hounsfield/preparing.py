@@ -97,10 +97,19 @@ def prepare_volume(
             reference = _only(archive, None, options.limits)
     with open_source(Path(source), options.limits, digests=False) as archive:
         before = _only(archive, options.volume_number, options.limits)
-        after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
+        after, trace = run_steps(steps, before)
         files = write_volume(after, target, describe(after, trace))
     comparison = compare(before, after, trace, reference)
     return Prepared(after, trace, (*files, *write_beside(target, comparison, options.language)), comparison)
+
+
+def run_steps(steps: Sequence[Step] | Trace, volume: Volume) -> tuple[Volume, Trace]:
+    """Apply steps, or replay a trace with its recorded parameters; return the result with its trace.
+
+    Raises:
+        PrepareError: a step cannot be applied.
+    """
+    return (replay_trace(steps, volume), steps) if isinstance(steps, Trace) else apply_steps(steps, volume)
 
 
 def write_beside(target: Path, comparison: Comparison, language: Language) -> tuple[Path, Path]:

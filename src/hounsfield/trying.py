@@ -16,9 +16,8 @@ from hounsfield.image.write import require_target, write_volume
 from hounsfield.messages import Language
 from hounsfield.metrics.contrast import contrast_to_noise_score, radial_rise_mm
 from hounsfield.prepare.resample_to import resample_to
-from hounsfield.prepare.sequence import apply_steps, replay_trace
 from hounsfield.prepare.step import Step
-from hounsfield.preparing import Prepared, compare, describe, write_beside
+from hounsfield.preparing import Prepared, compare, describe, run_steps, write_beside
 from hounsfield.report.comparison import Figure
 
 _INSIDE, _OUTSIDE = 0.7, 1.15
@@ -99,7 +98,7 @@ def try_steps(trial: Trial, output: Path | str, steps: Sequence[Step] | Trace, l
     require_target(target)
     known = trial.known()
     before = trial.degradation.applied(known.truth)
-    after, trace = (replay_trace(steps, before), steps) if isinstance(steps, Trace) else apply_steps(steps, before)
+    after, trace = run_steps(steps, before)
     files = write_volume(after, target, describe(after, trace))
     reference = known.truth if after.geometry == before.geometry else resample_to(known.truth, after.geometry)
     volumes = (before, after, known.truth)

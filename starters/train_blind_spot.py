@@ -25,6 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hounsfield.train.export import repeatable_bytes
+
 sys.path.insert(0, str(Path(__file__).parent))
 from blind_spot_data import (
     NOISES,
@@ -192,12 +194,8 @@ def onnx_bytes(network: BlindSpotNetwork) -> bytes:
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load_model_from_string(stream.getvalue())
-    model.producer_version = ""
-    for node in model.graph.node:
-        node.doc_string = ""
-    onnx.checker.check_model(model, full_check=True)
-    raw = bytes(model.SerializeToString(deterministic=True))
+    raw = repeatable_bytes(stream.getvalue())
+    onnx.checker.check_model(raw, full_check=True)
     if len(raw) > LARGEST_BYTES:
         raise SystemExit(f"{len(raw)} bytes, at most {LARGEST_BYTES}")
     return raw

@@ -100,7 +100,12 @@ def _onnx_bytes(module: nn.Module, interface: NetworkInterface) -> bytes:
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load_model_from_string(stream.getvalue())
+    return repeatable_bytes(stream.getvalue())
+
+
+def repeatable_bytes(exported: bytes) -> bytes:
+    """Return an exported network without what differs from machine to machine: versions, and where its code lies."""
+    model = onnx.load_model_from_string(exported)
     model.producer_version = ""
     for node in model.graph.node:
         node.doc_string = ""

@@ -39,7 +39,6 @@ def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
     from hounsfield.cases.guard import examine
     from hounsfield.cases.headers import read_headers
     from hounsfield.cases.layouts import read_cases
-    from hounsfield.messages import sentence
 
     table = read_cases(folder)
     with talk.progress(talk.label("data-looking")) as progress:
@@ -55,7 +54,7 @@ def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
             {
                 "code": issue.code,
                 "severity": issue.severity.value,
-                "text": sentence(issue.code, issue.facts, talk.language),
+                "text": issue.text(talk.language),
                 "facts": dict(issue.facts),
             }
             for issue in issues

@@ -49,7 +49,8 @@ def check_conformance(instances: Sequence[InstanceRef], uid: str | None = None) 
     """
     files = list({instance.path: instance for instance in instances if instance.media_type == DICOM_MEDIA_TYPE})
     if not files:
-        return tuple(QualityCheck(name, code, None, "1", "> 0", None, "unchecked-no-header") for name, code in _codes())
+        rows = ((name, code) for name, (code, _) in _KINDS.items())
+        return tuple(QualityCheck(name, code, None, "1", "> 0", None, "unchecked-no-header") for name, code in rows)
     step = max(1, -(-len(files) // MOST_FILES))
     read = [pair for path in files[::step] if (pair := _read(path)) is not None]
     found: dict[str, dict[tuple[str, str], Evidence]] = defaultdict(dict)
@@ -124,10 +125,6 @@ def _every_element(header: Header) -> Iterator[Element]:
 
 def _table_of(header: Header) -> ObjectTable | None:
     return object_table("".join(header.texts("SOPClassUID")[:1]))
-
-
-def _codes() -> Iterator[tuple[str, str]]:
-    return ((name, code) for name, (code, _) in _KINDS.items())
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""How sure a number is: Wilson intervals, and the bootstrap stratified by class and drawn by group."""
+"""How sure a number is: Wilson and exact intervals, and the bootstrap stratified by class and drawn by group."""
 
 from collections.abc import Iterator, Mapping
 from statistics import NormalDist
@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import betaincinv
 
 from hounsfield.core.prediction import Interval
 from hounsfield.metrics.weights import Floats, Integers, Statistic, value_of
@@ -29,6 +30,23 @@ def wilson(successes: float, trials: float, level: float = LEVEL) -> Interval:
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * float(np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)))
     return Interval(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)), level)
+
+
+def clopper_pearson(successes: int, trials: int, level: float = LEVEL) -> Interval:
+    """Return a proportion with its exact interval, which never covers less than ``level``; NaN for 0 trials.
+
+    Clopper and Pearson 1934 (Biometrika 26:404), by quantiles of the beta distribution. It is wider than Wilson's.
+
+    >>> interval = clopper_pearson(0, 10)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.0, 0.3085)
+    """
+    if trials <= 0:
+        return Interval(float("nan"), float("nan"), float("nan"), level)
+    tail, failures = (1 - level) / 2, trials - successes
+    low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return Interval(successes / trials, low, high, level)
 
 
 def resample_weights(

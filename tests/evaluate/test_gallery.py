@@ -67,7 +67,8 @@ def test_nothing_wrong_is_an_empty_gallery(model, tmp_path):
     evaluation = evaluate(model, table, options=QUICK)
     assert worst_cases(evaluation, table) == ()
     drawings = draw_all(evaluation)
-    assert set(drawings) == {"roc", "precision-recall", "confusion", "reliability", "scores", "thresholds"}
+    names = {"roc", "precision-recall", "confusion", "reliability", "scores", "thresholds", "decision-curve"}
+    assert set(drawings) == names
     for drawing in drawings.values():
         assert drawing.svg().lstrip().startswith("<?xml")
         assert Image.open(io.BytesIO(drawing.png())).size[0] > 300

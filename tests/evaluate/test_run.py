@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from hounsfield.cases.layouts import read_cases
-from hounsfield.errors import DatasetError
+from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.evaluate.run import EvaluateOptions, evaluate
 from hounsfield.model.contract import InputContract
 from tests.evaluate.examples import brightness_npz, flat, probability, save, write_model
@@ -73,6 +73,48 @@ def test_the_json_has_the_agreed_shape(evaluation):
     assert answer["model"]["weights_digest"]
     assert answer["research_use_only"] is True
     json.dumps(answer, allow_nan=False)
+
+
+def test_the_parts_of_the_brier_score_add_up(evaluation):
+    more, brier = evaluation.as_json()["more"], evaluation.measures["brier"].value
+    names = ("reliability_error", "resolution_score", "uncertainty", "within_bins")
+    parts = [more[f"brier_{name}"]["value"] for name in names]
+    assert parts[0] - parts[1] + parts[2] + parts[3] == pytest.approx(brier, abs=1e-9)
+
+
+def test_predictive_values_at_another_prevalence(model, data, evaluation):
+    """Bayes by hand; at the prevalence of the data they are those of the data."""
+    sensitivity, specificity = (evaluation.measures[name].value for name in ("sensitivity", "specificity"))
+    assert "positive_predictive_value_at_prevalence" not in evaluation.measures
+    rare = evaluate(model, read_cases(data), options=EvaluateOptions(resamples=100, prevalence=0.02))
+    found = rare.measures["positive_predictive_value_at_prevalence"]
+    expected = 0.02 * sensitivity / (0.02 * sensitivity + 0.98 * (1 - specificity))
+    assert found.value == pytest.approx(expected)
+    assert found.low <= expected <= found.high
+    assert rare.as_json()["provenance"]["prevalence"] == 0.02
+    same = evaluate(model, read_cases(data), options=EvaluateOptions(resamples=50, prevalence=0.5)).measures
+    for name in ("positive_predictive_value", "negative_predictive_value"):
+        assert same[f"{name}_at_prevalence"].value == pytest.approx(same[name].value)
+
+
+@pytest.mark.parametrize("prevalence", [0.0, 1.0, 5.0, float("nan")])
+def test_a_prevalence_that_is_no_fraction(model, data, prevalence):
+    with pytest.raises(SettingsError) as caught:
+        evaluate(model, read_cases(data), options=EvaluateOptions(prevalence=prevalence))
+    assert caught.value.code == "E843"
+
+
+def test_evaluating_moves_no_operating_point(model, tmp_path):
+    """Data on which quite another threshold would be best: the model's own stays, in the package and in the figures."""
+    before = model.manifest.to_json()
+    levels, labels = [160, 175, 200, 220] * 8, [0, 0, 1, 1] * 8
+    shifted = evaluate(model, read_cases(brightness_npz(tmp_path / "x.npz", "test", levels, labels)), options=QUICK)
+    assert model.manifest.to_json() == before
+    assert shifted.scored.threshold == model.manifest.classes[1].operating_point.threshold == 0.6
+    assert shifted.as_json()["threshold"] == 0.6
+    assert shifted.measures["auroc"].value == 1.0
+    assert shifted.measures["specificity"].value == 0.0
+    assert {row.threshold for row in shifted.class_rows} == {None, 0.6}
 
 
 def test_the_same_seed_gives_the_same_intervals(model, data, evaluation):

@@ -40,7 +40,7 @@ def written(tmp_path_factory, source):
 def test_every_file_is_there(written):
     folder, _ = written
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    plots = ("confusion", "precision-recall", "reliability", "roc", "scores", "thresholds")
+    plots = ("confusion", "decision-curve", "precision-recall", "reliability", "roc", "scores", "thresholds")
     expected = {f"plots/{name}.{suffix}" for name in plots for suffix in ("svg", "png")}
     assert names == expected | {"metrics.json", "predictions.csv", "report.html", "hounsfield-run.json"}
 
@@ -177,7 +177,7 @@ def test_the_worst_cases_come_first_with_their_picture(written, source):
 
 def test_figures_of_two_and_of_more_classes(written, tmp_path):
     assert set(draw_all(written[1])) == {
-        "roc", "precision-recall", "confusion", "reliability", "scores", "thresholds",
+        "roc", "precision-recall", "confusion", "reliability", "scores", "thresholds", "decision-curve",
     }  # fmt: skip
     with Image.open(written[0] / "plots" / "roc.png") as picture:
         assert min(picture.size) > 400

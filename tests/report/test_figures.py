@@ -3,6 +3,7 @@
 import io
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -12,9 +13,11 @@ from PIL import Image
 from hounsfield.metrics.discrimination import auroc, average_precision, precision_recall_curve, roc_curve
 from hounsfield.report.figures import (
     COLOURS,
+    CurveBand,
     NamedCurve,
     ReliabilityPoint,
     draw_confusion,
+    draw_decision_curve,
     draw_learning_curves,
     draw_precision_recall,
     draw_reliability,
@@ -40,8 +43,13 @@ def drawings():
     is_positive, scores = sample()
     roc = named(roc_curve(is_positive, scores), auroc(is_positive, scores))
     recall = named(precision_recall_curve(is_positive, scores), average_precision(is_positive, scores))
+    band = CurveBand(np.linspace(0, 0.9, 10), np.full(10, 0.2), np.full(10, 0.4))
     return {
         "roc": lambda: draw_roc([roc], (0.9, 0.8)),
+        "roc-band": lambda: draw_roc([replace(roc, band=band)], (0.9, 0.8), ((0.8, 0.95), (0.7, 0.9))),
+        "decision": lambda: draw_decision_curve(
+            band.x, band, {"model": band.high, "everyone": 0.5 - band.x, "no one": 0 * band.x}, 0.4
+        ),
         "recall": lambda: draw_precision_recall([recall], 0.5),
         "reliability": lambda: draw_reliability(POINTS, scores),
         "confusion": lambda: draw_confusion(np.array([[50, 4], [6, 60]]), ["normal", "pneumonia"]),
@@ -52,6 +60,17 @@ def drawings():
 
 
 NAMES = tuple(drawings())
+
+
+def test_bands_and_the_ends_of_the_operating_point_are_drawn_where_they_lie():
+    axes = drawings()["roc-band"]().figure.axes[0]
+    shaded = axes.collections[0].get_paths()[0].vertices
+    assert (shaded[:, 1].min(), shaded[:, 1].max()) == pytest.approx((0.2, 0.4))
+    lines = [line.get_xydata().tolist() for line in axes.lines]
+    assert [[pytest.approx(0.2), 0.8], [pytest.approx(0.2), 0.95]] in lines
+    assert [[pytest.approx(0.1), 0.9], [pytest.approx(0.3), 0.9]] in lines
+    low, high = drawings()["decision"]().figure.axes[0].get_ylim()
+    assert low < 0 < 0.4 < 0.5 < high
 
 
 @pytest.mark.parametrize("name", NAMES)

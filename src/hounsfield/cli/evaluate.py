@@ -14,6 +14,9 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="A model file, or the name of a starter.")],
     data: Annotated[Path, typer.Argument(help="Any data layout that `train` takes.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for table, plots and report.")] = None,
+    prevalence: Annotated[
+        float | None, typer.Option(help="Prevalence where the model is used, such as 0.05: predictive values there.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
     language: Tongue = None,
@@ -31,7 +34,8 @@ def evaluate(
     talk = Talk(as_json, settings.language, quiet)
     package = find_model(model, [settings.models_folder] if settings.models_folder else [])
     with talk.progress(talk.label("analysing")) as progress:
-        result = run(package, read_cases(data), output, EvaluateOptions(threads=settings.threads), progress)
+        options = EvaluateOptions(threads=settings.threads, prevalence=prevalence)
+        result = run(package, read_cases(data), output, options, progress)
     answer = result.as_json()
     talk.answer(answer, lambda: _lines(answer, talk, output))
     return 0

@@ -22,7 +22,9 @@ TEMPLATE = "evaluation.html.j2"
 _SHOWN_REFUSED = 20
 _SHOWN = (
     "auroc", "average_precision", "accuracy", "balanced_accuracy", "sensitivity", "specificity",
-    "positive_predictive_value", "negative_predictive_value", "f1", "mcc", "brier", "log_loss", "ece",
+    "positive_predictive_value", "negative_predictive_value", "positive_predictive_value_at_prevalence",
+    "negative_predictive_value_at_prevalence", "f1", "mcc", "brier", "brier_reliability_error",
+    "brier_resolution_score", "brier_uncertainty", "log_loss", "ece",
 )  # fmt: skip
 
 

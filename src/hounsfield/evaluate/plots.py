@@ -1,19 +1,25 @@
 """The figures of one evaluation, by the name of their file."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from hounsfield.evaluate.result import Evaluation
 from hounsfield.evaluate.scoring import Scored
+from hounsfield.metrics.bands import roc_band
 from hounsfield.metrics.calibration import reliability
 from hounsfield.metrics.discrimination import Curve, auroc, average_precision, precision_recall_curve, roc_curve
-from hounsfield.metrics.intervals import wilson
+from hounsfield.metrics.intervals import resample_weights, wilson
+from hounsfield.metrics.net_benefit import decision_curve
 from hounsfield.metrics.operating import sweep_thresholds
 from hounsfield.report.figures import (
+    CurveBand,
     Drawing,
     NamedCurve,
     ReliabilityPoint,
     draw_confusion,
+    draw_decision_curve,
     draw_precision_recall,
     draw_reliability,
     draw_roc,
@@ -21,27 +27,51 @@ from hounsfield.report.figures import (
     draw_sweep,
 )
 
+BAND_RESAMPLES = 500
+"""Of the band of a ROC curve and of a decision curve."""
+
+_ACTED_ON = np.linspace(0, 0.99, 100)
+
 
 def draw_all(evaluation: Evaluation) -> dict[str, Drawing]:
-    """Return every figure of an evaluation: roc, precision-recall, confusion, reliability, scores, thresholds."""
+    """Return every figure of an evaluation by name: its curves, confusion matrix, calibration and scores."""
     scored, names = evaluation.scored, evaluation.subject.class_names
     confusion = draw_confusion(evaluation.confusion, names)
     if scored.positive is None:
         return {**_curves(scored, names), "confusion": confusion, **_confidence(scored)}
     positive, scores = scored.is_positive, scored.scores
-    point = (evaluation.measures["sensitivity"].value, evaluation.measures["specificity"].value)
+    found, spared = evaluation.measures["sensitivity"], evaluation.measures["specificity"]
+    ends = (found.low, found.high), (spared.low, spared.high)
     name = names[scored.positive]
     roc = _named(name, roc_curve(positive, scores), evaluation.measures["auroc"].value)
     recall = _named(name, precision_recall_curve(positive, scores), evaluation.measures["average_precision"].value)
     spread = {label: scores[scored.labels == index] for index, label in enumerate(names)}
     return {
-        "roc": draw_roc([roc], point),
+        "roc": draw_roc([replace(roc, band=band_of(scored))], (found.value, spared.value), ends),
         "precision-recall": draw_precision_recall([recall], float(positive.mean())),
         "confusion": confusion,
         "reliability": draw_reliability(_points(positive, scores), scores, f"probability of {name}"),
         "scores": draw_scores(spread, scored.threshold, f"Probability of {name}"),
         "thresholds": _sweep(scored),
+        "decision-curve": _worth(scored, name),
     }
+
+
+def band_of(scored: Scored) -> CurveBand:
+    """Return the band of the ROC curve of a two-class model, drawn by group."""
+    weights = resample_weights(scored.labels, scored.groups, BAND_RESAMPLES)
+    band = roc_band(scored.is_positive, scored.scores, weights)
+    return CurveBand(band.x, band.low, band.high)
+
+
+def _worth(scored: Scored, name: str) -> Drawing:
+    weights = resample_weights(scored.labels, scored.groups, BAND_RESAMPLES)
+    curve = decision_curve(scored.is_positive, scored.scores, _ACTED_ON, weights)
+    worth = {f"act on {name} by the model": curve.model, "act on everyone": curve.everyone}
+    worth["act on no one"] = np.zeros_like(curve.model)
+    return draw_decision_curve(
+        curve.thresholds, CurveBand(curve.thresholds, curve.low, curve.high), worth, scored.threshold
+    )
 
 
 def _curves(scored: Scored, names: tuple[str, ...]) -> dict[str, Drawing]:

@@ -10,12 +10,13 @@ import numpy.typing as npt
 from hounsfield import __version__
 from hounsfield.cases.guard import judge
 from hounsfield.cases.table import CaseTable
+from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue, Severity
-from hounsfield.errors import DatasetError
+from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.evaluate.inference import Outputs, Progress, classify
 from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labels, positive_class
 from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
-from hounsfield.evaluate.scoring import Scored, measure
+from hounsfield.evaluate.scoring import Scored, measure, measure_at_prevalence
 from hounsfield.evaluate.tables import class_rows, subgroup_rows
 from hounsfield.evaluate.write import write_evaluation
 from hounsfield.metrics.calibration import fit_calibration
@@ -40,12 +41,15 @@ class EvaluateOptions:
         resamples: of the bootstrap.
         seed: of the bootstrap.
         threads: for the network; 0 takes the cores of the machine.
+        prevalence: of the positive class where the model is meant to be used (0..1, both ends excluded); two-class
+            models then get their predictive values there as well.
     """
 
     part: str | None = None
     resamples: int = RESAMPLES
     seed: int = 0
     threads: int = 0
+    prevalence: float | None = None
 
 
 def evaluate(
@@ -65,9 +69,12 @@ def evaluate(
         progress: told (done, all) after each case.
 
     Raises:
+        SettingsError: ``E843`` the prevalence is no fraction between 0 and 1.
         DatasetError: ``E850`` fewer than two classes can be judged, ``E851`` a class the model does not know, ``E852``
             no such part, ``E853`` most images are refused.
     """
+    if options.prevalence is not None and not 0 < options.prevalence < 1:
+        raise SettingsError("E843", found=options.prevalence)
     classes = package.manifest.predicted_classes
     labels = map_labels(table, classes)
     part = choose_part(table, options.part)
@@ -143,6 +150,13 @@ def _issues(scored: Scored, outputs: Outputs, subject: Subject, has_no_point: bo
     return issues
 
 
+def _measures(scored: Scored, options: EvaluateOptions) -> dict[str, Interval]:
+    measures = measure(scored, options.resamples, options.seed)
+    if options.prevalence is None or scored.positive is None:
+        return measures
+    return measures | measure_at_prevalence(scored, options.prevalence, options.resamples, options.seed)
+
+
 def _build(
     scored: Scored,
     outputs: Outputs,
@@ -156,7 +170,7 @@ def _build(
     is_binary = scored.positive is not None
     return Evaluation(
         subject=subject,
-        measures=measure(scored, options.resamples, options.seed),
+        measures=_measures(scored, options),
         scored=scored,
         cases=tuple(
             ScoredCase(case.identifier, int(group), bool(outside))
@@ -173,6 +187,7 @@ def _build(
             "runtime": runtime_description(),
             "resamples": options.resamples,
             "seed": options.seed,
+            **({} if options.prevalence is None else {"prevalence": options.prevalence}),
             "interval_level": 0.95,
             "interval_method": "percentile bootstrap, stratified by class, drawn by group",
             "time": datetime.now(UTC).isoformat(timespec="seconds"),

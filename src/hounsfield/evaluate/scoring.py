@@ -6,8 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.core.prediction import Interval
-from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
-from hounsfield.metrics.confusion import FRACTIONS, decision_statistics
+from hounsfield.metrics.calibration import (
+    brier_decomposition_of,
+    brier_of,
+    calibration_error_of,
+    log_loss_of,
+    multiclass_brier_of,
+)
+from hounsfield.metrics.confusion import FRACTIONS, decision_statistics, predictive_statistics
 from hounsfield.metrics.discrimination import auroc_of, average_precision_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of, macro_average_precision_of
@@ -16,7 +22,7 @@ from hounsfield.metrics.weights import Statistic
 HEADLINE = ("auroc", "accuracy", "sensitivity", "specificity", "f1", "brier", "ece")
 """The measures that every evaluation states first, in this order."""
 
-_CENTRED = frozenset({"ece"})
+_CENTRED = frozenset({"ece", "brier_reliability_error"})
 _AREAS = ("auroc", "average_precision")
 
 
@@ -70,6 +76,7 @@ def statistics_of(scored: Scored) -> dict[str, Statistic]:
             "average_precision": average_precision_of(positive, scores),
             **decision_statistics(positive, scored.called == scored.positive),
             "brier": brier_of(positive, scores),
+            **{f"brier_{name}": part for name, part in brier_decomposition_of(positive, scores).items()},
             "ece": calibration_error_of(positive, scores),
             "log_loss": log_loss_of(labels, probabilities),
         }
@@ -92,6 +99,15 @@ def measure(scored: Scored, resamples: int, seed: int, names: tuple[str, ...] = 
     weights = resample_weights(scored.labels, scored.groups, resamples, seed)
     trials = {name: count for name, count in trials_of(scored).items() if name in statistics}
     return bootstrap_intervals(statistics, weights, len(scored.labels), _CENTRED, trials=trials)
+
+
+def measure_at_prevalence(scored: Scored, prevalence: float, resamples: int, seed: int) -> dict[str, Interval]:
+    """Return the predictive values of two-class decisions where positives have another prevalence (0..1)."""
+    statistics = predictive_statistics(scored.is_positive, scored.called == scored.positive, prevalence)
+    weights = resample_weights(scored.labels, scored.groups, resamples, seed)
+    trials = {name: trials_of(scored)[name] for name in statistics}
+    intervals = bootstrap_intervals(statistics, weights, len(scored.labels), trials=trials)
+    return {f"{name}_at_prevalence": interval for name, interval in intervals.items()}
 
 
 def trials_of(scored: Scored) -> dict[str, int]:

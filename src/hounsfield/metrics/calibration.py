@@ -1,5 +1,6 @@
 """Whether a probability means what it says: Brier, log loss, calibration error, reliability, slope and intercept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,22 +67,71 @@ def calibration_error_of(is_positive: Booleans, probabilities: Floats, bins: int
     Nixon et al. 2019). A case belongs to bin floor(bins x mid-rank / n), so equal probabilities share a bin and the
     order of cases does not matter.
     """
+    sums_of = _bins_of(is_positive, probabilities, bins)
+
+    def statistic(weights: Floats) -> npt.NDArray[np.float64]:
+        counts, expected, found = sums_of(weights)
+        return ratio(np.abs(found - expected).sum(axis=1), counts.sum(axis=1))
+
+    return statistic
+
+
+def brier_decomposition_of(is_positive: Booleans, probabilities: Floats, bins: int = BINS) -> dict[str, Statistic]:
+    """Return the parts of the Brier score over bins of equal mass, as statistics of case weights.
+
+    Murphy 1973 (J Appl Meteorol 12:595): ``reliability_error`` is the mean squared gap of stated probability and
+    observed fraction, ``resolution_score`` how far the observed fractions lie from the prevalence, ``uncertainty``
+    the variance of the outcome; the Brier score is reliability - resolution + uncertainty + ``within_bins``, the rest
+    that probabilities which differ within a bin leave over (Stephenson, Coelho and Jolliffe 2008, Weather Forecast
+    23:752).
+    """
+    sums_of, brier = _bins_of(is_positive, probabilities, bins), brier_of(is_positive, probabilities)
+
+    def parts(weights: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        counts, expected, found = sums_of(weights)
+        total = counts.sum(axis=1)
+        prevalence = ratio(found.sum(axis=1), total)
+        gap = np.nan_to_num(ratio((expected - found) ** 2, counts)).sum(axis=1)
+        spread = np.nan_to_num(ratio((found - counts * prevalence[:, np.newaxis]) ** 2, counts)).sum(axis=1)
+        return ratio(gap, total), ratio(spread, total), prevalence * (1 - prevalence)
+
+    def within(weights: Floats) -> npt.NDArray[np.float64]:
+        reliability_error, resolution_score, uncertainty = parts(weights)
+        return brier(np.asarray(weights, dtype=np.float64)) - (reliability_error - resolution_score + uncertainty)
+
+    return {
+        "reliability_error": lambda weights: parts(weights)[0],
+        "resolution_score": lambda weights: parts(weights)[1],
+        "uncertainty": lambda weights: parts(weights)[2],
+        "within_bins": within,
+    }
+
+
+_Sums = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def _bins_of(is_positive: Booleans, probabilities: Floats, bins: int) -> Callable[[Floats], _Sums]:
+    """Return a function of weights that gives each bin's weight, sum of probabilities and positives (resample, bin)."""
     order, starts = tie_blocks(np.asarray(probabilities))
     lengths = np.diff(np.append(starts, len(order)))
     outcome, predicted = is_positive[order].astype(np.float64), np.asarray(probabilities, dtype=np.float64)[order]
 
-    def statistic(weights: Floats) -> npt.NDArray[np.float64]:
+    def sums(weights: Floats) -> _Sums:
         ordered = weights[:, order].astype(np.float64)
         blocks = np.add.reduceat(ordered, starts, axis=1)
         middle = np.cumsum(blocks, axis=1) - blocks / 2
         total = np.maximum(blocks.sum(axis=1, keepdims=True), 1e-300)
         index = np.minimum((bins * middle / total).astype(np.int64), bins - 1)
         index += bins * np.arange(len(weights))[:, np.newaxis]
-        flat = np.repeat(index, lengths, axis=1).ravel()
-        gaps = np.bincount(flat, (ordered * (outcome - predicted)).ravel(), minlength=bins * len(weights))
-        return ratio(np.abs(gaps).reshape(len(weights), bins).sum(axis=1), ordered.sum(axis=1))
+        flat, size = np.repeat(index, lengths, axis=1).ravel(), bins * len(weights)
 
-    return statistic
+        def summed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            total = np.bincount(flat, (ordered * values).ravel(), minlength=size)
+            return np.asarray(total, dtype=np.float64).reshape(len(weights), bins)
+
+        return summed(np.ones_like(predicted)), summed(predicted), summed(outcome)
+
+    return sums
 
 
 def brier_loss(is_positive: Booleans, probabilities: Floats) -> float:

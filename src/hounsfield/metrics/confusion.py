@@ -94,6 +94,26 @@ def decision_statistics(is_positive: Booleans, is_called: Booleans) -> dict[str,
     return {name: named(name) for name in FRACTIONS}
 
 
+def predictive_statistics(is_positive: Booleans, is_called: Booleans, prevalence: float) -> dict[str, Statistic]:
+    """Return the predictive values at another prevalence (0..1) than that of the data, as statistics.
+
+    Bayes' theorem on sensitivity and specificity (Altman and Bland 1994, BMJ 309:102), which are taken to be the same
+    there. Cases of a study are seldom as frequent as among those the model is meant for.
+    """
+
+    def positive(weights: Floats) -> npt.NDArray[np.float64]:
+        counts = count_decisions(is_positive, is_called, weights)
+        true, false = prevalence * counts.sensitivity, (1 - prevalence) * (1 - counts.specificity)
+        return ratio(true, true + false)
+
+    def negative(weights: Floats) -> npt.NDArray[np.float64]:
+        counts = count_decisions(is_positive, is_called, weights)
+        true, false = (1 - prevalence) * counts.specificity, prevalence * (1 - counts.sensitivity)
+        return ratio(true, true + false)
+
+    return {"positive_predictive_value": positive, "negative_predictive_value": negative}
+
+
 def confusion_matrix(labels: Integers, predicted: Integers, class_count: int) -> npt.NDArray[np.int64]:
     """Return counts (reference class, predicted class)."""
     flat = np.asarray(labels, dtype=np.int64) * class_count + predicted

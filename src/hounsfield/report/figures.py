@@ -72,21 +72,40 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class CurveBand:
+    """The interval of a curve: its lower and upper end (k,) at x (k,)."""
+
+    x: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
 class NamedCurve:
-    """A curve x (k,), y (k,) with the name and area that its legend gives."""
+    """A curve x (k,), y (k,) with the name and area that its legend gives, and its interval where it is known."""
 
     name: str
     x: Floats
     y: Floats
     area: float
+    band: CurveBand | None = None
 
 
-def draw_roc(curves: Sequence[NamedCurve], point: tuple[float, float] | None = None) -> Drawing:
-    """Draw ROC curves, and the operating point (sensitivity, specificity) where there is one."""
+def draw_roc(
+    curves: Sequence[NamedCurve],
+    point: tuple[float, float] | None = None,
+    ends: tuple[tuple[float, float], tuple[float, float]] | None = None,
+) -> Drawing:
+    """Draw ROC curves, and the operating point (sensitivity, specificity) with the ends of its two intervals."""
     axes = _axes("1 − specificity (false-positive fraction)", "Sensitivity (true-positive fraction)")
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, label="chance (0.500)")
     for index, named in enumerate(curves):
+        _shade(axes, named.band, index)
         axes.plot(named.x, named.y, label=_legend(named, index, "AUROC"), **_line(index))
+    if point is not None and ends is not None:
+        (low, high), (less, more) = ends
+        axes.plot([1 - point[1]] * 2, [low, high], color="#000000", linewidth=1)
+        axes.plot([1 - more, 1 - less], [point[0]] * 2, color="#000000", linewidth=1)
     if point is not None:
         axes.plot([1 - point[1]], [point[0]], "o", color="#000000", markersize=6, label="operating point")
     _unit_square(axes)
@@ -196,6 +215,30 @@ def draw_sweep(thresholds: Floats, worth: Mapping[str, Floats], threshold: float
     return _finish(axes)
 
 
+def draw_decision_curve(
+    thresholds: Floats, model: CurveBand, worth: Mapping[str, Floats], threshold: float | None = None
+) -> Drawing:
+    """Draw net benefit over the threshold probability (Vickers and Elkin 2006): the first line is the model's.
+
+    Args:
+        thresholds: (k,) from which one would act.
+        model: interval of the model's net benefit.
+        worth: net benefit (k,) by name.
+        threshold: the one in use.
+    """
+    axes = _axes("Threshold probability", "Net benefit (true positives a case)")
+    _shade(axes, model, 0)
+    for index, (name, values) in enumerate(worth.items()):
+        axes.plot(thresholds, values, label=_latin(name, index), **_line(index))
+    if threshold is not None:
+        axes.axvline(threshold, color="#000000", linewidth=1, label=f"threshold in use {threshold:.3f}")
+    highest = max(float(np.max(values)) for values in (*worth.values(), model.high))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.25 * highest - 0.02, 1.1 * highest + 0.02)
+    axes.legend(loc="best", fontsize=8)
+    return _finish(axes)
+
+
 def draw_learning_curves(
     curves: Mapping[str, Sequence[float]], measure: str, chosen_epoch: int | None = None
 ) -> Drawing:
@@ -242,6 +285,12 @@ def _settled(figure: Figure) -> Drawing:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
     return Drawing(figure)
+
+
+def _shade(axes: Axes, band: CurveBand | None, index: int) -> None:
+    if band is not None:
+        colour = COLOURS[index % len(COLOURS)]
+        axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
 
 
 def _line(index: int) -> dict[str, Any]:

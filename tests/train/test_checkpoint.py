@@ -17,7 +17,7 @@ from hounsfield.train.checkpoint import (  # noqa: E402
 )
 from hounsfield.train.history import EpochRecord, history_csv  # noqa: E402
 
-RECORD = EpochRecord(1, 1e-3, 0.5, 0.75, 0.4, 0.8, 0.9, 1.25)
+RECORD = EpochRecord(1, 1e-3, 0.5, {"accuracy": 0.75}, 0.4, {"accuracy": 0.8, "auroc": 0.9}, (0.9, -0.4), 1.25)
 
 
 def checkpoint(epoch: int) -> Checkpoint:
@@ -105,18 +105,13 @@ def test_a_record_that_is_something_else_is_passed_over(tmp_path: Path, text: st
 def test_record_is_json_a_person_can_read(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, checkpoint(2))
     record = json.loads(path.read_text(encoding="utf-8"))
-    assert record["progress"]["history"][1]["tuning_auroc"] == 0.9
+    assert record["progress"]["history"][1]["tuning"]["auroc"] == 0.9
 
 
 def test_history_as_csv_has_a_row_an_epoch() -> None:
     lines = history_csv((RECORD, replace(RECORD, epoch=2))).splitlines()
-    assert lines[0].startswith("epoch,learning_rate,training_loss")
+    assert lines[0] == (
+        "epoch,learning_rate,training_loss,training_accuracy,tuning_loss,tuning_accuracy,tuning_auroc,seconds"
+    )
     assert lines[2].startswith("2,0.001,0.5")
     assert len(lines) == 3
-
-
-def test_score_prefers_the_area_then_the_loss() -> None:
-    better = replace(RECORD, tuning_auroc=0.91)
-    calmer = replace(RECORD, tuning_loss=0.3)
-    assert better.score > calmer.score > RECORD.score
-    assert replace(RECORD, tuning_auroc=0.90004).score == RECORD.score

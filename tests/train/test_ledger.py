@@ -12,6 +12,7 @@ from hounsfield.errors import HounsfieldError  # noqa: E402
 from hounsfield.train.history import EpochRecord  # noqa: E402
 from hounsfield.train.ledger import Ledger, environment, usable_cores  # noqa: E402
 from hounsfield.train.memory import MemoryEstimate  # noqa: E402
+from hounsfield.train.plan import Plan  # noqa: E402
 from tests.train.test_statement import PLAN  # noqa: E402
 
 
@@ -19,7 +20,7 @@ def test_plan_is_written_and_read_back(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "m.model.run")
     ledger.open()
     ledger.write_plan(PLAN, "ab", MemoryEstimate(1, 2, 3), "hounsfield train")
-    assert ledger.read_plan() == PLAN
+    assert ledger.read_plan(Plan) == PLAN
     document = json.loads((ledger.folder / "plan.json").read_text(encoding="utf-8"))
     assert document["plan_digest"] == PLAN.digest()
     assert document["data_digest"] == "ab"
@@ -30,11 +31,11 @@ def test_plan_is_written_and_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"plan": {}}', '{"plan": {"name": 5}}', "half a do"])
 def test_a_plan_that_cannot_be_read_counts_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text, encoding="utf-8")
-    assert Ledger(tmp_path).read_plan() is None
+    assert Ledger(tmp_path).read_plan(Plan) is None
 
 
 def test_a_folder_without_a_plan_has_none(tmp_path: Path) -> None:
-    assert Ledger(tmp_path / "nothing").read_plan() is None
+    assert Ledger(tmp_path / "nothing").read_plan(Plan) is None
 
 
 def test_environment_names_software_machine_and_cores(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_environment_names_software_machine_and_cores(tmp_path: Path) -> None:
 def test_history_and_files_are_written_whole(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run")
     ledger.open()
-    ledger.write_history((EpochRecord(1, 1e-3, 0.5, 0.75, 0.4, 0.8, 0.9, 1.25),))
+    ledger.write_history((EpochRecord(1, 1e-3, 0.5, {"accuracy": 0.75}, 0.4, {"auroc": 0.9}, (0.9,), 1.25),))
     assert (ledger.folder / "epochs.csv").read_text(encoding="utf-8").count("\n") == 2
     path = ledger.write_file("x.svg", b"<svg/>")
     assert path.read_bytes() == b"<svg/>"

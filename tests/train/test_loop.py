@@ -9,15 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sklearn.metrics import log_loss, roc_auc_score  # noqa: E402
-
 from hounsfield.errors import HounsfieldError  # noqa: E402
 from hounsfield.model.networks.catalogue import NetworkSettings  # noqa: E402
 from hounsfield.train.augment import Affine, Noise  # noqa: E402
 from hounsfield.train.chance import settled  # noqa: E402
 from hounsfield.train.checkpoint import read_checkpoint  # noqa: E402
+from hounsfield.train.classification import Classification  # noqa: E402
 from hounsfield.train.events import TrainEvent, silent  # noqa: E402
-from hounsfield.train.loop import EARLY_STOP, SCHEDULE, TIME_LIMIT, Loop, Outcome, measure  # noqa: E402
+from hounsfield.train.loop import EARLY_STOP, SCHEDULE, TIME_LIMIT, Loop, Outcome  # noqa: E402
 from hounsfield.train.parts import Parts  # noqa: E402
 from hounsfield.train.plan import Learning, Mixup, Plan  # noqa: E402
 from tests.train.tiny import parts  # noqa: E402
@@ -39,7 +38,7 @@ def run(
     wanted: Plan, data: Parts, folder: Path, talk: Callable[[TrainEvent], None] = silent, is_resumed: bool = False
 ) -> Outcome:
     with settled(1):
-        loop = Loop(wanted, data, folder, talk)
+        loop = Loop(Classification(wanted, data), folder, talk)
         if is_resumed:
             assert loop.resume()
         return loop.run()
@@ -56,7 +55,7 @@ def test_learns_the_blobs_and_logs_every_epoch(tmp_path: Path) -> None:
     outcome = run(plan(6), parts(), tmp_path, said.append)
     history = outcome.progress.history
     assert [row.epoch for row in history] == [1, 2, 3, 4, 5, 6]
-    assert max(row.tuning_auroc for row in history) > 0.95
+    assert max(row.tuning["auroc"] for row in history) > 0.95
     assert outcome.progress.stopped_by == SCHEDULE
     assert [event.done for event in said] == [1, 2, 3, 4, 5, 6]
     assert all("AUROC" in event.text() and "损失" in event.text("zh") for event in said)
@@ -98,7 +97,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, what: str) ->
     wanted = plan(3) if what == "plan" else plan(2)
     data = parts(tuning=40) if what == "data" else parts()
     with pytest.raises(HounsfieldError) as caught:
-        Loop(wanted, data, tmp_path / "checkpoints", silent).resume()
+        Loop(Classification(wanted, data), tmp_path / "checkpoints", silent).resume()
     assert caught.value.code == "E836"
     assert caught.value.facts["found"] == what
 
@@ -149,39 +148,3 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_cause(tmp_path: Path) -> N
         run(plan(1), broken, tmp_path)
     assert caught.value.code == "E837"
     assert "--learning-rate" in caught.value.next_step()
-
-
-def test_sampling_draws_the_classes_equally_often(tmp_path: Path) -> None:
-    data = parts(200)
-    keep = np.flatnonzero((data.training.labels == 0) | (np.arange(200) % 20 == 1))
-    rare = replace(
-        data.training,
-        images=data.training.images[keep],
-        labels=data.training.labels[keep],
-        identifiers=tuple(data.training.identifiers[index] for index in keep),
-        groups=data.training.groups[keep],
-        clusters=data.training.clusters[keep],
-    )
-    loop = Loop(plan(1, balance="sampling"), Parts(rare, data.tuning, None), tmp_path, silent)
-    drawn = torch.cat([loop._order(epoch) for epoch in range(30)])
-    assert float(loop.labels[drawn].float().mean()) == pytest.approx(0.5, abs=0.03)
-    assert float(loop.labels.float().mean()) < 0.1
-
-
-def test_every_case_is_used_once_an_epoch_in_an_order_of_its_own(tmp_path: Path) -> None:
-    loop = Loop(plan(1), parts(), tmp_path, silent)
-    first, second = loop._order(0), loop._order(1)
-    assert sorted(first.tolist()) == list(range(96))
-    assert not torch.equal(first, second)
-    assert torch.equal(first, loop._order(0))
-
-
-def test_measures_are_scikit_learns() -> None:
-    data = parts().tuning
-    chance = np.random.default_rng(0)
-    positive = np.clip(data.labels * 0.3 + chance.random(len(data)) * 0.7, 0.01, 0.99)
-    probabilities = np.stack([1 - positive, positive], axis=1)
-    loss, accuracy, area = measure(probabilities, data)
-    assert loss == pytest.approx(log_loss(data.labels, probabilities))
-    assert area == pytest.approx(roc_auc_score(data.labels, positive))
-    assert accuracy == pytest.approx(float(((positive > 0.5) == data.labels).mean()))

@@ -23,7 +23,16 @@ from tests.train.tiny import parts  # noqa: E402
 
 def story(epochs: int = 3, name: str = "tiny", issues: tuple[QualityIssue, ...] = ()) -> Story:
     history = tuple(
-        EpochRecord(index + 1, 1e-3, 0.9 - 0.1 * index, 0.6, 0.8 - 0.1 * index, 0.7, 0.8, 2.0)
+        EpochRecord(
+            index + 1,
+            1e-3,
+            0.9 - 0.1 * index,
+            {"accuracy": 0.6},
+            0.8 - 0.1 * index,
+            {"accuracy": 0.7, "auroc": 0.8},
+            (0.8,),
+            2.0,
+        )
         for index in range(epochs)
     )
     progress = Progress("p", "d", epochs, epochs, epochs, "schedule", 6.0, history)

@@ -17,7 +17,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from hounsfield.train.history import EpochRecord
+from hounsfield.train.history import EpochRecord, read_record
 
 KEPT = 2
 """Checkpoints left in the folder: the last, and the one before it."""
@@ -107,5 +107,5 @@ def write_synced(path: Path, raw: bytes) -> None:
 
 
 def _progress(values: dict[str, Any]) -> Progress:
-    history = tuple(EpochRecord(**row) for row in values.pop("history"))
+    history = tuple(read_record(row) for row in values.pop("history"))
     return Progress(**values, history=history)

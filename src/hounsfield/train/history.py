@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,32 +15,46 @@ class EpochRecord:
         epoch: counted from 1.
         learning_rate: of its last step.
         training_loss: mean over its batches, augmented, smoothed and mixed as they were.
-        training_accuracy: share of its augmented images whose largest target has the largest logit.
-        tuning_loss: cross entropy of the averaged weights on the tuning part.
-        tuning_accuracy: their accuracy.
-        tuning_auroc: their area under the curve, mean over the classes.
+        training: mean of the other figures of its batches by name, such as ``accuracy``.
+        tuning_loss: of the averaged weights on the tuning part.
+        tuning: their other figures by name, such as ``accuracy`` and ``auroc``.
+        score: what the best epoch is best in: the first number, then the next.
         seconds: how long it took.
     """
 
     epoch: int
     learning_rate: float
     training_loss: float
-    training_accuracy: float
+    training: Mapping[str, float]
     tuning_loss: float
-    tuning_accuracy: float
-    tuning_auroc: float
+    tuning: Mapping[str, float]
+    score: tuple[float, ...]
     seconds: float
 
-    @property
-    def score(self) -> tuple[float, float]:
-        """What the best epoch is best in: the area under the curve, then the loss."""
-        return (round(self.tuning_auroc, 4), -self.tuning_loss)
+    def row(self) -> dict[str, float]:
+        """Return its line of the log: ``training_accuracy``, ``tuning_auroc`` and so on by column."""
+        row: dict[str, float] = {"epoch": self.epoch, "learning_rate": self.learning_rate}
+        row |= {"training_loss": self.training_loss}
+        row |= {f"training_{name}": value for name, value in self.training.items()}
+        row |= {"tuning_loss": self.tuning_loss}
+        row |= {f"tuning_{name}": value for name, value in self.tuning.items()}
+        return row | {"seconds": self.seconds}
+
+
+def read_record(values: Mapping[str, Any]) -> EpochRecord:
+    """Return a record from its JSON values.
+
+    Raises:
+        TypeError: a value is missing, or there is one too many.
+    """
+    return EpochRecord(**{**values, "score": tuple(values.get("score", ()))})
 
 
 def history_csv(history: Sequence[EpochRecord]) -> str:
     """Return the history as CSV with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(EpochRecord)], lineterminator="\n")
+    columns = list(history[0].row()) if history else ["epoch"]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(record) for record in history)
+    writer.writerows(record.row() for record in history)
     return text.getvalue()

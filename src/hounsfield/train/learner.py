@@ -1,19 +1,18 @@
-"""The learner: network, moving average and optimiser, and one step of learning from a batch."""
+"""The learner: network, moving average and optimiser, and one step of learning from a loss."""
 
 import copy
 from collections.abc import Mapping
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
-from hounsfield.model.networks.build import build_network
-from hounsfield.model.networks.heads import Classifier
 from hounsfield.train.chance import stream
-from hounsfield.train.objective import Batch, class_weights, cross_entropy
-from hounsfield.train.plan import Learning, Plan
+from hounsfield.train.plan import Optimisation
+from hounsfield.train.way import BatchT, NetworkT, StepLoss, Way
 
 
-class Learner:
+class Learner(Generic[NetworkT, BatchT]):
     """Everything that changes while learning.
 
     Attributes:
@@ -23,33 +22,29 @@ class Learner:
         step_count: steps taken.
     """
 
-    def __init__(self, plan: Plan, class_counts: tuple[int, ...]) -> None:
+    def __init__(self, way: Way[NetworkT, BatchT]) -> None:
         """Build a fresh network from the seed of the plan."""
-        torch.manual_seed(stream(plan.seed, "weights"))
-        self.learning = plan.learning
-        self.network: Classifier = build_network(plan.network)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged: Classifier = copy.deepcopy(self.network).eval()
-        self.optimiser = _optimiser(self.network, plan.learning)
-        self.weights = (
-            class_weights(class_counts, plan.learning.balance_power) if plan.learning.balance == "loss" else None
-        )
+        torch.manual_seed(stream(way.plan.seed, "weights"))
+        self.way = way
+        self.learning = way.plan.learning
+        self.network = way.build()
+        self.averaged = copy.deepcopy(self.network).eval()
+        self.optimiser = _optimiser(self.network, self.learning)
         self.step_count = 0
 
-    def learn(self, batch: Batch, learning_rate: float) -> tuple[float, Tensor]:
-        """Take one step; return the loss and the logits (image, class) before it."""
+    def learn(self, batch: BatchT, learning_rate: float) -> StepLoss:
+        """Take one step; return the loss before it, without its graph."""
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        said = self.network.member_logits(batch.images.contiguous(memory_format=torch.channels_last))
-        loss = torch.stack([cross_entropy(logits, batch.targets, self.weights) for logits in said]).mean()
+        step = self.way.loss(self.network, batch)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        step.loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.gradient_limit)
         self.optimiser.step()
         self._average()
         self.step_count += 1
-        return float(loss.detach()), said.detach().mean(0)
+        return StepLoss(step.loss.detach(), step.figures)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -83,17 +78,7 @@ class Learner:
         self.step_count = int(tensors["step"])
 
 
-@torch.no_grad()
-def predict(network: Classifier, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Return the logits (image, class) of a network in evaluation mode."""
-    was_training = network.training
-    network.eval()
-    parts = [network(part.contiguous(memory_format=torch.channels_last)) for part in torch.split(images, batch_size)]
-    network.train(was_training)
-    return torch.cat(parts)
-
-
-def _optimiser(network: nn.Module, learning: Learning) -> torch.optim.Optimizer:
+def _optimiser(network: nn.Module, learning: Optimisation) -> torch.optim.Optimizer:
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [item for item in parameters if item.ndim > 1], "weight_decay": learning.weight_decay},

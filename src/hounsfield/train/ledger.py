@@ -6,6 +6,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -13,8 +14,10 @@ from hounsfield.errors import HounsfieldError
 from hounsfield.train.checkpoint import write_synced
 from hounsfield.train.history import EpochRecord, history_csv
 from hounsfield.train.memory import MemoryEstimate
-from hounsfield.train.plan import Plan
+from hounsfield.train.plan import RunPlan
 from hounsfield.train.statement import software_versions
+
+PlanT = TypeVar("PlanT", bound=RunPlan)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Ledger:
         except OSError as error:
             raise HounsfieldError("E841", found=self.folder.name, reason=error.strerror or "") from error
 
-    def write_plan(self, plan: Plan, data_digest: str, memory: MemoryEstimate, command: str) -> None:
+    def write_plan(self, plan: RunPlan, data_digest: str, memory: MemoryEstimate, command: str) -> None:
         """Write what the run obeys and what it sees; with the data it is all that a repetition needs."""
         document = {
             "plan": plan.model_dump(mode="json"),
@@ -68,11 +71,11 @@ class Ledger:
         }
         write_synced(self.folder / "plan.json", _json(document))
 
-    def read_plan(self) -> Plan | None:
-        """Return the plan of an earlier run in this folder, or None."""
+    def read_plan(self, form: type[PlanT]) -> PlanT | None:
+        """Return the plan of an earlier run in this folder, or None where there is none of this form."""
         try:
             document = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
-            return Plan.model_validate(document["plan"])
+            return form.model_validate(document["plan"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -15,8 +15,8 @@ from hounsfield.model.networks.heads import Classifier, PooledClassifier
 from hounsfield.model.package import ModelPackage, write_package
 from hounsfield.model.predictor import Predictor
 from hounsfield.train.assess import Assessment, assess, fit_calibration, probabilities_of, set_operating_points
+from hounsfield.train.classification import predict
 from hounsfield.train.export import Exported, example_images, export_network
-from hounsfield.train.learner import predict
 from hounsfield.train.outside import FAR, Known, OutsideScore, fit_outside
 from hounsfield.train.parts import Part
 from hounsfield.train.setup import Task

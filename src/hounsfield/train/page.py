@@ -62,10 +62,10 @@ def figures_of(story: Story) -> dict[str, str]:
     if history:
         loss = {"training": [row.training_loss for row in history], "tuning": [row.tuning_loss for row in history]}
         right = {
-            "training": [row.training_accuracy for row in history],
-            "tuning": [row.tuning_accuracy for row in history],
+            "training": [row.training["accuracy"] for row in history],
+            "tuning": [row.tuning["accuracy"] for row in history],
         }
-        area = {"tuning": [row.tuning_auroc for row in history]}
+        area = {"tuning": [row.tuning["auroc"] for row in history]}
         found["learning-curve-loss"] = draw_learning_curves(loss, "Loss (cross entropy)", kept).svg()
         found["learning-curve-accuracy"] = draw_learning_curves(right, "Accuracy (fraction)", kept).svg()
         found["learning-curve-auroc"] = draw_learning_curves(area, "AUROC", kept).svg()

@@ -23,8 +23,8 @@ class Mixup(_Document):
     probability: float = Field(0.5, ge=0, le=1)
 
 
-class Learning(_Document):
-    """How the weights are found.
+class Optimisation(_Document):
+    """How the weights are found, whatever is learned.
 
     Attributes:
         epochs: passes over the training part.
@@ -33,11 +33,7 @@ class Learning(_Document):
         optimiser: AdamW, or stochastic gradient descent with Nesterov momentum 0.9.
         weight_decay: of weights with two axes or more; biases and scales are left alone.
         warm_up_epochs: epochs in which the learning rate rises.
-        label_smoothing: share of each target spread over all classes.
-        mixup: None for none.
         average_decay: of the exponential moving average of the weights, which is what is kept; 0 for none.
-        balance: how rare classes (and clusters in them) are made to count: a weight in the loss, or drawn more often.
-        balance_power: 1 makes all classes count the same, 0 leaves them as they are.
         gradient_limit: largest norm of the gradient.
         patience: epochs without a better score on the tuning part before training stops; None never stops early.
         keep: weights of the best epoch on the tuning part, or of the last.
@@ -49,14 +45,26 @@ class Learning(_Document):
     optimiser: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(0.01, ge=0, le=1)
     warm_up_epochs: float = Field(1.0, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    mixup: Mixup | None = None
     average_decay: float = Field(0.99, ge=0, lt=1)
-    balance: Literal["none", "loss", "sampling"] = "none"
-    balance_power: float = Field(1.0, ge=0, le=1)
     gradient_limit: float = Field(5.0, gt=0)
     patience: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
+
+
+class Learning(Optimisation):
+    """How the weights of a classifier are found.
+
+    Attributes:
+        label_smoothing: share of each target spread over all classes.
+        mixup: None for none.
+        balance: how rare classes (and clusters in them) are made to count: a weight in the loss, or drawn more often.
+        balance_power: 1 makes all classes count the same, 0 leaves them as they are.
+    """
+
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixup: Mixup | None = None
+    balance: Literal["none", "loss", "sampling"] = "none"
+    balance_power: float = Field(1.0, ge=0, le=1)
 
 
 class SplitPlan(_Document):
@@ -137,28 +145,22 @@ class Reason(_Document):
         return sentence(self.key, self.facts, language)
 
 
-class Plan(_Document):
-    """A resolved run.
+class RunPlan(_Document):
+    """What every resolved run states, whatever is learned; each way of learning adds its own.
 
     Attributes:
-        clusters: column of the manifest that tells clusters within a class apart, such as ``source``; empty for one
-            cluster a class. Sampling and the score for unknown kinds of image take them one by one.
+        seed: of every drawn number.
+        threads: of arithmetic; part of what makes two runs equal.
+        learning: how the weights are found.
+        split: shares of the parts.
     """
 
     format_version: Literal[1] = 1
     name: str
-    class_names: tuple[str, ...]
     seed: int = 0
     threads: int = Field(1, ge=1)
-    prepare: tuple[dict[str, Any], ...]
-    network: NetworkSettings
-    augment: tuple[Augmentation, ...] = ()
-    learning: Learning = Field(default_factory=Learning)
+    learning: Optimisation = Field(default_factory=Optimisation)
     split: SplitPlan = Field(default_factory=SplitPlan)
-    cut: Cut = Field(default_factory=Cut)
-    clusters: str = ""
-    decoys: DecoyPlan | None = None
-    outside: OutsidePlan | None = None
     time_limit_seconds: float | None = Field(None, gt=0)
     reasons: tuple[Reason, ...] = ()
 
@@ -171,7 +173,26 @@ class Plan(_Document):
         return self.model_dump(mode="json", exclude={"reasons", "time_limit_seconds"})
 
 
-def differences(found: Plan, expected: Plan) -> tuple[str, ...]:
+class Plan(RunPlan):
+    """A resolved run of classification.
+
+    Attributes:
+        clusters: column of the manifest that tells clusters within a class apart, such as ``source``; empty for one
+            cluster a class. Sampling and the score for unknown kinds of image take them one by one.
+    """
+
+    class_names: tuple[str, ...]
+    prepare: tuple[dict[str, Any], ...]
+    network: NetworkSettings
+    augment: tuple[Augmentation, ...] = ()
+    learning: Learning = Field(default_factory=Learning)
+    cut: Cut = Field(default_factory=Cut)
+    clusters: str = ""
+    decoys: DecoyPlan | None = None
+    outside: OutsidePlan | None = None
+
+
+def differences(found: RunPlan, expected: RunPlan) -> tuple[str, ...]:
     """Return the names of the fields in which two plans differ, reasons and time limit apart."""
     first, second = found.deciding(), expected.deciding()
     return tuple(_differing(first, second, ""))

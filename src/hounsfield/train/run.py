@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hounsfield.errors import HounsfieldError
 from hounsfield.train.chance import settled
+from hounsfield.train.classification import Classification
 from hounsfield.train.events import Talk, TrainEvent, silent
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.loop import Loop, Outcome
@@ -58,7 +59,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
 
 
 def _learn(task: Task, options: TrainOptions, talk: Talk) -> Outcome:
-    loop = Loop(task.plan, task.parts, task.ledger.checkpoints, talk)
+    loop = Loop(Classification(task.plan, task.parts), task.ledger.checkpoints, talk)
     if options.resume:
         has_state = loop.resume()
         key = "ui.train.resumed" if has_state else "ui.train.no-checkpoint"

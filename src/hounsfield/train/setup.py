@@ -48,7 +48,7 @@ class Task:
 
 def choose_threads(options: TrainOptions, ledger: Ledger) -> int:
     """Return the threads asked for, those of the run that goes on, or one for each core."""
-    earlier = ledger.read_plan() if options.resume else None
+    earlier = ledger.read_plan(Plan) if options.resume else None
     return options.threads or (earlier.threads if earlier else usable_cores())
 
 
@@ -136,7 +136,7 @@ def _enter(task: Task, options: TrainOptions, memory: MemoryEstimate) -> None:
     Raises:
         HounsfieldError: ``E836``, naming what differs.
     """
-    earlier = task.ledger.read_plan() if options.resume else None
+    earlier = task.ledger.read_plan(Plan) if options.resume else None
     if earlier is not None:
         unlike = differences(task.plan, earlier)
         if unlike:

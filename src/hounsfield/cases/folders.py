@@ -24,7 +24,7 @@ _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
 @dataclass(frozen=True)
-class _Found:
+class FolderContent:
     """What lies in a folder: images and their kind by relative path, other files, links passed over."""
 
     images: dict[tuple[str, ...], ImageKind]
@@ -40,7 +40,7 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
     Raises:
         DatasetError: ``E801`` no class folders, ``E802`` no images, ``E806`` a folder outside the class names.
     """
-    found = _walk(data)
+    found = walk(data)
     if not found.images:
         raise DatasetError("E802", path=data.name, count=len(found.others), found=summary(found.others, 3))
     rows = {parts: _place([readable(part) for part in parts]) for parts in found.images}
@@ -88,7 +88,12 @@ def _distinct(folders: Sequence[str]) -> tuple[str, ...]:
     return tuple({plain(name): name for name in reversed(folders)}[key] for key in dict.fromkeys(map(plain, folders)))
 
 
-def _walk(data: Path) -> _Found:
+def walk(data: Path) -> FolderContent:
+    """Return what lies in a folder and below it; links are not followed.
+
+    Raises:
+        DatasetError: ``E819`` more files than one data set has.
+    """
     images: dict[tuple[str, ...], ImageKind] = {}
     others: list[str] = []
     links: list[str] = []
@@ -113,14 +118,14 @@ def _walk(data: Path) -> _Found:
                 others.append(readable("/".join((*parts, name))))
             else:
                 images[(*parts, name)] = kind
-    return _Found(images, tuple(others), tuple(links))
+    return FolderContent(images, tuple(others), tuple(links))
 
 
 def _is_ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED_NAMES
 
 
-def _issues(found: _Found, loose: list[str], cases: Sequence[Case]) -> tuple[QualityIssue, ...]:
+def _issues(found: FolderContent, loose: list[str], cases: Sequence[Case]) -> tuple[QualityIssue, ...]:
     issues = []
     unknown = sum(case.patient is None for case in cases)
     if unknown:

@@ -1,0 +1,112 @@
+"""How image and mask of a case are read from files, checked to lie on one grid, and the mask's values made indices."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hounsfield.cases.label_maps import LabelMap, Labels, read_label_map, read_volumes
+from hounsfield.cases.masked_table import MaskedCase, MaskedImage
+from hounsfield.core.codes import concept_for
+from hounsfield.core.geometry import Calibration, VolumeGeometry
+from hounsfield.core.volume import Mask, Volume
+from hounsfield.errors import DatasetError
+
+GRID_TOLERANCE_VOXELS = 0.1
+"""Distance between equal corners of two grids, as a share of the smallest spacing, up to which they are one grid:
+positions in files are rounded, and a tenth of a voxel moves no boundary."""
+
+
+class FileMaskReader:
+    """Files of pictures or volumes: one a channel, or one whose volumes are the channels."""
+
+    def __init__(
+        self, label_names: tuple[str, ...], values: tuple[int, ...] | None = None, is_instances: bool = False
+    ) -> None:
+        """Hold what the values of a mask stand for.
+
+        Args:
+            label_names: name of each label, background first.
+            values: stored value of each label, background first; None where the values number objects.
+            is_instances: whether values number objects.
+        """
+        self.label_names = label_names
+        self.values = np.asarray(range(len(label_names)) if values is None else values, dtype=np.int64)
+        self.is_instances = is_instances
+
+    def read(self, case: MaskedCase) -> MaskedImage:
+        """Return the channels and the mask of a case.
+
+        Raises:
+            DatasetError: ``E881`` different grids, ``E882`` not a label map, ``E885`` a value that no label has.
+            HounsfieldError: a file cannot be read.
+        """
+        volumes = _channels(case)
+        grid = next((volume.geometry for volume in volumes if volume is not None), None)
+        if grid is None:
+            raise DatasetError("E818", case=case.identifier, reason="no channel")
+        for volume in volumes:
+            if volume is not None:
+                require_one_grid(case.identifier, grid, volume.geometry)
+        if case.mask is None:
+            return MaskedImage(volumes, self._mask(np.zeros(grid.shape, dtype=np.uint8), grid))
+        found = self.read_map(case.mask)
+        require_one_grid(case.identifier, grid, found.geometry)
+        return MaskedImage(volumes, self._mask(self.indices(found.array, case.identifier), grid))
+
+    def read_map(self, path: Path) -> LabelMap:
+        """Return the label map of a file with the values that it stores."""
+        return read_label_map(path)
+
+    def indices(self, stored: Labels, name: str) -> Labels:
+        """Return stored values as indices of labels; numbers of objects stay as they are."""
+        if self.is_instances:
+            return stored.astype(np.int32, copy=False)
+        order = np.argsort(self.values)
+        place = np.searchsorted(self.values[order], stored).clip(max=len(order) - 1)
+        is_known = self.values[order][place] == stored
+        if not is_known.all():
+            found = ", ".join(map(str, np.unique(stored[~is_known])[:8]))
+            raise DatasetError("E885", case=name, found=found, expected=", ".join(map(str, self.values)))
+        found_indices: Labels = order.astype(np.uint8 if len(order) <= 256 else np.uint16)[place]
+        return found_indices
+
+    def _mask(self, array: Labels, grid: VolumeGeometry) -> Mask:
+        if self.is_instances:
+            object_concept = concept_for(self.label_names[1])
+            return Mask(array, grid, {int(number): object_concept for number in np.unique(array) if number})
+        return Mask(array, grid, {index: concept_for(name) for index, name in enumerate(self.label_names) if index})
+
+
+def _channels(case: MaskedCase) -> tuple[Volume | None, ...]:
+    """Return the volume of each channel; a path that several channels name holds one volume for each of them."""
+    read: dict[Path, tuple[Volume, ...]] = {}
+    taken: dict[Path, int] = {}
+    volumes: list[Volume | None] = []
+    for path in case.images:
+        if path is None:
+            volumes.append(None)
+            continue
+        if path not in read:
+            read[path] = read_volumes(path)
+            if len(read[path]) != case.images.count(path):
+                found = f"{len(read[path])} volumes, {case.images.count(path)} channels"
+                raise DatasetError("E818", case=case.identifier, reason=found)
+        volumes.append(read[path][taken.setdefault(path, 0)])
+        taken[path] += 1
+    return tuple(volumes)
+
+
+def require_one_grid(name: str, first: VolumeGeometry, second: VolumeGeometry) -> None:
+    """Refuse two grids of different shapes, or whose corners lie apart where both are known.
+
+    Raises:
+        DatasetError: ``E881``.
+    """
+    if first.shape != second.shape:
+        raise DatasetError("E881", case=name, found=str(second.shape), expected=str(first.shape))
+    if Calibration.NONE in (first.calibration, second.calibration):
+        return
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]) * (np.array(first.shape) - 1)
+    apart = float(np.linalg.norm(first.to_patient(corners) - second.to_patient(corners), axis=1).max())
+    if apart > GRID_TOLERANCE_VOXELS * min(first.spacing_mm):
+        raise DatasetError("E881", case=name, found=f"{apart:.3g} mm", expected="0 mm")

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
-from hounsfield.cases.masked_pairs import has_pairs, read_pairs
+from hounsfield.cases.masked_pairs import has_pairs, pairs_number_objects, read_pairs
 from hounsfield.cases.masked_table import MaskedCase, MaskedImage, MaskReader, MaskTable
 from hounsfield.errors import DatasetError
 
-__all__ = ["MaskReader", "MaskTable", "MaskedCase", "MaskedImage", "is_masked", "read_masked"]
+__all__ = ["MaskReader", "MaskTable", "MaskedCase", "MaskedImage", "is_masked", "numbers_objects", "read_masked"]
 
 
 def is_masked(data: Path) -> bool:
     """Tell whether a folder holds images with masks, in a layout that ``read_masked`` takes; it decodes little."""
     return has_pairs(Path(data))
+
+
+def numbers_objects(data: Path) -> bool:
+    """Tell whether the masks of a folder for which ``is_masked`` holds number objects; a few masks are read."""
+    return pairs_number_objects(Path(data))
 
 
 def read_masked(data: Path) -> MaskTable:

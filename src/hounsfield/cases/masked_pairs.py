@@ -19,6 +19,7 @@ _LEAST_SHARE = 0.5
 """Share of the images that have a mask from which a folder is one of pairs."""
 _LOOKED_AT = 4
 _FEWEST_FOLDERS = 4
+_SAMPLE = 12
 
 
 @dataclass
@@ -38,6 +39,12 @@ def has_pairs(data: Path) -> bool:
     if not masks or len(masks) < _LEAST_SHARE * images:
         return False
     return any(_is_label_map(path) for path in masks[:_LOOKED_AT])
+
+
+def pairs_number_objects(data: Path) -> bool:
+    """Tell whether the first masks of a folder of pairs number objects, instead of naming labels."""
+    masks = [pair.masks[0][1] for pair in _gather(data).values() if pair.image and pair.masks]
+    return survey(masks[:_SAMPLE]).is_instances
 
 
 def read_pairs(data: Path) -> MaskTable:

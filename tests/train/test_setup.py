@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 
@@ -121,3 +122,19 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         begin(tmp_path / "data", tmp_path)
     assert caught.value.code == "E803"
+
+
+def test_strict_refuses_data_whose_files_tell_the_class(tmp_path: Path) -> None:
+    data = write_folders(tmp_path / "data", 60)
+    begin(data, tmp_path / "a", strict=True)
+    for path in (data / "blob").iterdir():
+        with Image.open(path) as image:
+            image.resize((50, 50)).save(path)
+    said: list[TrainEvent] = []
+    begin(data, tmp_path / "b", talk=said.append)
+    assert "Q871" in [event.key for event in said]
+    with pytest.raises(DatasetError) as caught:
+        begin(data, tmp_path / "c", strict=True)
+    assert caught.value.code == "E871"
+    assert "Q871" in caught.value.text()
+    assert not (tmp_path / "c" / "m.model.run" / "plan.json").exists()

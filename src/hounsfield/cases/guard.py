@@ -1,7 +1,7 @@
-"""The examination before training: unreadable files, copies, conflicts of labels, one patient on two declared sides."""
+"""The examination before training: unreadable files, copies, conflicting labels, torn patients, shortcuts of files."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from hounsfield.cases.duplicates import (
     thumbnail,
 )
 from hounsfield.cases.names import summary
+from hounsfield.cases.shortcuts import Shortcut, find_shortcuts, shortcut_issues
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.volume import Volume
@@ -45,6 +46,7 @@ class Examination:
         unreadable: indices of cases whose image cannot be read.
         exact_copies: (k, 2) links between cases with the same pixels.
         near_copies: pairs that look like copies, with their likeness.
+        shortcuts: what of the files alone tells the class.
     """
 
     issues: tuple[QualityIssue, ...]
@@ -52,6 +54,7 @@ class Examination:
     unreadable: tuple[int, ...]
     exact_copies: Pairs
     near_copies: NearCopies
+    shortcuts: tuple[Shortcut, ...] = ()
 
 
 def examine(
@@ -80,7 +83,9 @@ def examine(
     if len(unreadable) > MAX_UNREADABLE_SHARE * len(table):
         names = _names(table, unreadable)
         raise DatasetError("E805", count=len(unreadable), total=len(table), cases=names)
-    return judge(table, looks, tuple(unreadable), threshold)
+    found = judge(table, looks, tuple(unreadable), threshold)
+    shortcuts = find_shortcuts(table, found.groups)
+    return replace(found, issues=(*found.issues, *shortcut_issues(shortcuts)), shortcuts=shortcuts)
 
 
 class Looks:

@@ -21,7 +21,7 @@ def data(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Look a data set over without training: classes, parts, sizes; copies, conflicts, torn patients, too few cases.
+    """Look a data set over without training: classes, parts, sizes; copies, conflicts, torn patients, shortcuts.
 
     Exit codes: 0 ok, 3 refused, or with --strict a warning.
     """
@@ -60,6 +60,7 @@ def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
             for issue in issues
         ],
         "copies": [asdict(pair) for pair in copies(table, examination)],
+        "shortcuts": [asdict(shortcut) for shortcut in examination.shortcuts],
         "patients_in_several_parts": [list(names) for names in torn_patients(table)],
         "unreadable": [table.cases[index].identifier for index in examination.unreadable],
     }

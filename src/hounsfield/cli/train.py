@@ -46,6 +46,9 @@ def train(
     classes: Annotated[str | None, typer.Option("--classes", help="Names for numbered labels: normal,ill")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse data with anything that would spoil a result.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -75,6 +78,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         resume=resume,
+        strict=strict,
         class_names=tuple(word.strip() for word in classes.split(",")) if classes else (),
         name=name,
         threads=threads,

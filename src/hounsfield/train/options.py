@@ -28,6 +28,7 @@ class TrainOptions:
     batch_size: int | None = field(default=None, metadata={"help": "Images of a batch."})
     learning_rate: float | None = field(default=None, metadata={"help": "Highest learning rate."})
     resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
+    strict: bool = field(default=False, metadata={"help": "Refuse data with anything that would spoil a result."})
     class_names: tuple[str, ...] = field(
         default=(), metadata={"help": "Names of the classes, for data that only number them."}
     )

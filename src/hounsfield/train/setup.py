@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hounsfield.cases.description import few_cases
 from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.table import CaseTable
-from hounsfield.errors import HounsfieldError, SettingsError
+from hounsfield.core.quality import Severity
+from hounsfield.errors import DatasetError, HounsfieldError, SettingsError
 from hounsfield.machine import available_memory
 from hounsfield.train.checkpoint import clear_checkpoints
 from hounsfield.train.events import Talk, TrainEvent, issue_event
@@ -56,14 +58,13 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
     """Read, examine, plan, split and prepare a data set.
 
     Raises:
-        DatasetError: the data cannot be learned from.
+        DatasetError: the data cannot be learned from; ``E871``, something would spoil a result and that was to refuse.
         SettingsError: an option or the recipe is wrong.
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
     table = _read(data, options, recipe, talk)
     examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    for issue in examination.issues:
-        talk(issue_event(issue))
+    _tell_issues(table, examination, options, talk)
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
     fingerprint = take_fingerprint(table, readable)
     _check_classes(recipe, table)
@@ -88,6 +89,20 @@ def _read(data: Path, options: TrainOptions, recipe: Recipe, talk: Talk) -> Case
     facts = {"cases": len(table), "classes": ", ".join(table.class_names), "data": table.name}
     talk(TrainEvent("ui.train.read", facts))
     return table
+
+
+def _tell_issues(table: CaseTable, examination: Examination, options: TrainOptions, talk: Talk) -> None:
+    """Say what was found in the data, and refuse them where that was asked for.
+
+    Raises:
+        DatasetError: ``E871``.
+    """
+    issues = (*examination.issues, *few_cases(table, examination))
+    for issue in issues:
+        talk(issue_event(issue))
+    spoiling = [issue.code for issue in issues if issue.severity is not Severity.NOTE]
+    if options.strict and spoiling:
+        raise DatasetError("E871", data=table.name, found=", ".join(dict.fromkeys(spoiling)))
 
 
 def _check_classes(recipe: Recipe, table: CaseTable) -> None:

@@ -17,12 +17,15 @@ SIDE = 8
 GAIN = 8.0
 
 
-def network(class_count: int) -> bytes:
-    """Return a network whose logit of class k is ``GAIN`` times the mean of band k of rows; of two classes 0 is 0."""
+def network(class_count: int, seen_rows: int = SIDE) -> bytes:
+    """Return a network whose logit of class k is ``GAIN`` times the mean of band k of rows; of two classes 0 is 0.
+
+    Of two classes it looks at the first rows alone if they are fewer.
+    """
     weights = np.zeros((SIDE * SIDE, class_count), dtype=np.float32)
     bias = np.zeros(class_count, dtype=np.float32)
     if class_count == 2:
-        weights[:, 1] = GAIN / SIDE**2
+        weights[: seen_rows * SIDE, 1] = GAIN / (seen_rows * SIDE)
         bias[1] = -GAIN / 2
     else:
         for index, rows in enumerate(np.array_split(np.arange(SIDE), class_count)):
@@ -55,7 +58,11 @@ def class_entry(name: str, is_finding: bool, threshold: float | None) -> ClassEn
 
 
 def write_model(
-    path: Path, names: tuple[str, ...], threshold: float | None = 0.6, contract: InputContract | None = None
+    path: Path,
+    names: tuple[str, ...],
+    threshold: float | None = 0.6,
+    contract: InputContract | None = None,
+    seen_rows: int = SIDE,
 ) -> ModelPackage:
     """Write a package; the first class is no finding, the others are, each with the threshold."""
     classes = [class_entry(name, index > 0, threshold if index else None) for index, name in enumerate(names)]
@@ -73,7 +80,7 @@ def write_model(
         licence="CC0-1.0",
         limits=[Bilingual(en="It knows <b>brightness</b> only.", zh="它只认识亮度。")],
     )
-    write_package(path, manifest, network(len(names)))
+    write_package(path, manifest, network(len(names), seen_rows))
     return open_package(path)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hounsfield.cases.layouts import read_cases
-from hounsfield.evaluate.page import number_text
+from hounsfield.evaluate.page import chance_text, number_text
 from hounsfield.evaluate.run import EvaluateOptions, evaluate
 from tests.evaluate.examples import flat, save, write_model
 from tests.report.browser import Browser, listener
@@ -103,6 +103,10 @@ def test_no_policy_of_the_page_says_unsafe(page):
     assert "unsafe" not in policy
     assert policy.startswith("default-src")
     assert policy.count("sha256-") == 2
+
+
+def test_no_p_value_is_nothing():
+    assert [chance_text(value) for value in (0.0, 0.0009, 0.0123, np.nan)] == ["< 0.001", "< 0.001", "0.012", "–"]
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.12345, "0.123"), (-2.0, "-2.000"), (np.nan, "–"), (np.inf, "–")])

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hounsfield import __version__
-from hounsfield.cli import analyse, check, convert, data, demo, evaluate, index, info, models, prepare, train
+from hounsfield.cli import analyse, check, compare, convert, data, demo, evaluate, index, info, models, prepare, train
 
 HELP = """Medical images from a folder of scans to a finding a doctor can check.
 
@@ -25,7 +25,16 @@ def build() -> typer.Typer:
     )
     application.callback(invoke_without_command=True)(_root)
     on_images = (analyse.analyse, check.check, convert.convert, index.index, prepare.prepare)
-    for verb in (*on_images, data.data, train.train, evaluate.evaluate, models.models, info.info, demo.demo):
+    for verb in (
+        *on_images,
+        data.data,
+        train.train,
+        evaluate.evaluate,
+        compare.compare,
+        models.models,
+        info.info,
+        demo.demo,
+    ):
         application.command()(verb)
     return application
 

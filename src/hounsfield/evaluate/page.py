@@ -18,7 +18,9 @@ from hounsfield.messages import LANGUAGES, label
 from hounsfield.report.figures import Drawing
 from hounsfield.report.html import content_policy, visible
 
+BASE = "base.html.j2"
 TEMPLATE = "evaluation.html.j2"
+COMPARISON = "comparison.html.j2"
 _SHOWN_REFUSED = 20
 _SHOWN = (
     "auroc", "average_precision", "accuracy", "balanced_accuracy", "sensitivity", "specificity",
@@ -29,10 +31,13 @@ _SHOWN = (
 
 
 @cache
-def _environment() -> Environment:
-    text = files("hounsfield.evaluate").joinpath(f"templates/{TEMPLATE}").read_text(encoding="utf-8")
+def page_environment() -> Environment:
+    """Return the templates of the room's pages, which share head, style and script."""
+    folder = files("hounsfield.evaluate").joinpath("templates")
+    texts = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in (BASE, TEMPLATE, COMPARISON)}
+    text = texts[BASE]
     environment = Environment(
-        loader=DictLoader({TEMPLATE: text}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, finalize=visible,
     )  # fmt: skip
     parts = [match[1] for tag in ("style", "script") if (match := re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL))]
@@ -41,6 +46,7 @@ def _environment() -> Environment:
     environment.filters["say"] = say
     environment.filters["interval"] = interval_text
     environment.filters["tell"] = tell
+    environment.filters["chance"] = chance_text
     return environment
 
 
@@ -68,6 +74,11 @@ def number_text(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
+def chance_text(p_value: float) -> str:
+    """Return a p value with three decimals, never as 0."""
+    return "< 0.001" if p_value < 0.001 else number_text(p_value)
+
+
 def interval_text(interval: Interval, digits: int = 3) -> str:
     """Return ``0.950 (0.931 to 0.968)``, or a dash for a figure that is not defined."""
     if not math.isfinite(interval.value):
@@ -76,6 +87,14 @@ def interval_text(interval: Interval, digits: int = 3) -> str:
     if not math.isfinite(interval.low):
         return text
     return f"{text} ({interval.low:.{digits}f} – {interval.high:.{digits}f})"
+
+
+def embedded(drawings: Mapping[str, Drawing]) -> dict[str, str]:
+    """Return figures as images to embed, by name."""
+    return {
+        name: "data:image/svg+xml;base64," + base64.b64encode(drawing.svg().encode()).decode()
+        for name, drawing in drawings.items()
+    }
 
 
 def render_page(
@@ -92,12 +111,8 @@ def render_page(
         drawings: figures by name; they are embedded as images, so that their names cannot clash.
         gallery: the worst cases.
     """
-    figures = {
-        name: "data:image/svg+xml;base64," + base64.b64encode(drawing.svg().encode()).decode()
-        for name, drawing in drawings.items()
-    }
     return (
-        _environment()
+        page_environment()
         .get_template(TEMPLATE)
         .render(
             evaluation=evaluation,
@@ -105,7 +120,7 @@ def render_page(
             scored=evaluation.scored,
             shown=[name for name in _SHOWN if name in evaluation.measures],
             is_binary=evaluation.scored.positive is not None,
-            figures=figures,
+            figures=embedded(drawings),
             gallery=gallery,
             limits=[_both(limit) for limit in limits],
             refused=evaluation.refused[:_SHOWN_REFUSED],

@@ -87,9 +87,9 @@ class Evaluation:
         """Return the evaluation as JSON values; a figure that is not defined is null."""
         scored, subject = self.scored, self.subject
         return {
-            "metrics": {name: _interval(self.measures[name]) for name in HEADLINE},
+            "metrics": {name: interval_json(self.measures[name]) for name in HEADLINE},
             "n": len(self.cases),
-            "more": {name: _interval(value) for name, value in self.measures.items() if name not in HEADLINE},
+            "more": {name: interval_json(value) for name, value in self.measures.items() if name not in HEADLINE},
             "part": subject.part,
             "averaging": "binary" if scored.positive is not None else "macro",
             "decision": "operating point" if scored.positive is not None else "highest probability",
@@ -123,43 +123,48 @@ class Evaluation:
         scores = [f"probability_{name}" for name in names]
         writer.writerow(["identifier", "group", "reference", "called", "is_right", *scores, "is_outside", "refused"])
         rows = zip(self.cases, scored.labels, scored.called, scored.probabilities, strict=True)
-        names = tuple(_cell(name) for name in names)
+        names = tuple(cell(name) for name in names)
         for case, label, called, values in rows:
             verdict = ["yes" if label == called else "no", *(f"{value:.6f}" for value in values)]
-            reference = [_cell(case.identifier), case.group, names[label], names[called]]
+            reference = [cell(case.identifier), case.group, names[label], names[called]]
             writer.writerow([*reference, *verdict, "yes" if case.is_outside else "no", ""])
         for identifier, reason in self.refused:
-            writer.writerow([_cell(identifier), "", "", "", "", *("" for _ in names), "", reason.code])
+            writer.writerow([cell(identifier), "", "", "", "", *("" for _ in names), "", reason.code])
         return stream.getvalue()
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Keep a spreadsheet from taking a file name for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """Return a figure as JSON has it: null where it is not defined."""
     return float(value) if math.isfinite(value) else None
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in values.items()}
+    return {name: number(value) for name, value in values.items()}
 
 
-def _interval(interval: Interval) -> dict[str, float | None]:
-    return {"value": _number(interval.value), "low": _number(interval.low), "high": _number(interval.high)}
+def interval_json(interval: Interval) -> dict[str, float | None]:
+    """Return a figure with its interval as JSON values."""
+    return {"value": number(interval.value), "low": number(interval.low), "high": number(interval.high)}
 
 
 def _class_row(row: ClassRow) -> dict[str, Any]:
     answer: dict[str, Any] = {"name": row.name, "n": row.cases, "called": row.called, "threshold": row.threshold}
     for name in ("auroc", "sensitivity", "specificity", "positive_predictive_value"):
-        answer[name] = _interval(getattr(row, name))
+        answer[name] = interval_json(getattr(row, name))
     if row.at_point is not None:
         sensitivity, specificity = row.at_point
-        answer["at_operating_point"] = {"sensitivity": _interval(sensitivity), "specificity": _interval(specificity)}
+        answer["at_operating_point"] = {
+            "sensitivity": interval_json(sensitivity),
+            "specificity": interval_json(specificity),
+        }
     return answer
 
 
 def _subgroup(row: SubgroupRow) -> dict[str, Any]:
-    measures = None if row.measures is None else {name: _interval(value) for name, value in row.measures.items()}
+    measures = None if row.measures is None else {name: interval_json(value) for name, value in row.measures.items()}
     return {"column": row.column, "value": row.value, "n": row.cases, "metrics": measures}

@@ -1,20 +1,20 @@
 """Evaluate a model on labelled data: score every case, measure, and write the folder of results."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from hounsfield import __version__
 from hounsfield.cases.guard import judge
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue, Severity
-from hounsfield.errors import DatasetError, SettingsError
+from hounsfield.errors import SettingsError
 from hounsfield.evaluate.inference import Outputs, Progress, classify
 from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labels, positive_class
+from hounsfield.evaluate.parts import check_scored, evaluated_part
 from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
 from hounsfield.evaluate.scoring import Scored, measure, measure_at_prevalence
 from hounsfield.evaluate.tables import class_rows, subgroup_rows
@@ -24,9 +24,6 @@ from hounsfield.metrics.confusion import confusion_matrix
 from hounsfield.metrics.intervals import RESAMPLES
 from hounsfield.model.package import ModelPackage
 from hounsfield.model.predictor import runtime_description
-
-MAX_REFUSED_SHARE = 0.5
-"""Share of cases that may be refused before no figure is given at all."""
 
 FEW_PER_CLASS = 20
 SUBGROUP_RESAMPLES = 500
@@ -81,8 +78,8 @@ def evaluate(
     chosen = indices_of(table, part)
     labelled = [index for index in chosen if labels[index] >= 0]
     outputs = classify(package, table, labelled, options.threads, progress)
-    _check(outputs, table, labels, part)
-    examination = judge(_part_of(table, labelled), outputs.looks.select(labelled))
+    check_scored(outputs, table, labels, part)
+    examination = judge(evaluated_part(table, labelled), outputs.looks.select(labelled))
     group_of = dict(zip(labelled, examination.groups, strict=True))
     groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
     positive = positive_class(classes)
@@ -95,33 +92,6 @@ def evaluate(
     if output is not None:
         write_evaluation(evaluation, package, table, output)
     return evaluation
-
-
-def _part_of(table: CaseTable, indices: list[int]) -> CaseTable:
-    """Return the evaluated cases, with the issues of the table that still hold of them."""
-    kept = table.select(indices)
-    unknown = sum(case.patient is None for case in kept.cases)
-    issues = tuple(
-        QualityIssue(issue.code, issue.severity, {"count": unknown, "total": len(kept)})
-        if issue.code == "Q800"
-        else issue
-        for issue in table.issues
-        if issue.code != "Q800" or unknown
-    )
-    return replace(kept, issues=issues)
-
-
-def _check(outputs: Outputs, table: CaseTable, labels: npt.NDArray[np.int64], part: str) -> None:
-    """Refuse to give figures on the rest when most cases are refused, or one class is left."""
-    total = len(outputs.indices) + len(outputs.refused)
-    if total and len(outputs.refused) > MAX_REFUSED_SHARE * total:
-        first = outputs.refused[0]
-        name = table.cases[first.index].identifier
-        raise DatasetError("E853", count=len(outputs.refused), total=total, case=name, reason=first.reason.text())
-    found = np.unique(labels[outputs.indices])
-    if len(found) < 2:
-        names = sorted({table.class_names[case.label] for case in table.cases if case.label is not None})
-        raise DatasetError("E850", part=part, count=len(found), expected=", ".join(names))
 
 
 def _issues(scored: Scored, outputs: Outputs, subject: Subject, has_no_point: bool) -> list[QualityIssue]:

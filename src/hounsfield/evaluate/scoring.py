@@ -68,19 +68,27 @@ class Scored:
 
 def statistics_of(scored: Scored) -> dict[str, Statistic]:
     """Return every measure of the scored cases as a statistic of case weights."""
-    labels, probabilities = scored.labels, scored.probabilities
-    if scored.positive is not None:
-        positive, scores = scored.is_positive, scored.scores
+    return statistics_from(scored.labels, scored.probabilities, scored.called, scored.positive)
+
+
+def statistics_from(
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float64],
+    called: npt.NDArray[np.int64],
+    positive_class: int | None,
+) -> dict[str, Statistic]:
+    """Return every measure of calls (n,) and probabilities (n, class), of two classes if one of them is looked for."""
+    if positive_class is not None:
+        positive, scores = labels == positive_class, probabilities[:, positive_class]
         return {
             "auroc": auroc_of(positive, scores),
             "average_precision": average_precision_of(positive, scores),
-            **decision_statistics(positive, scored.called == scored.positive),
+            **decision_statistics(positive, called == positive_class),
             "brier": brier_of(positive, scores),
             **{f"brier_{name}": part for name, part in brier_decomposition_of(positive, scores).items()},
             "ece": calibration_error_of(positive, scores),
             "log_loss": log_loss_of(labels, probabilities),
         }
-    called = scored.called
     return {
         "auroc": macro_auroc_of(labels, probabilities),
         "average_precision": macro_average_precision_of(labels, probabilities),

@@ -27,6 +27,13 @@ PUBLISHED = [
     (NetworkSettings("resnet18", 1000, 3, 224, 224), 11_689_512),
     (NetworkSettings("resnet34", 1000, 3, 224, 224), 21_797_672),
     (NetworkSettings("resnet50", 1000, 3, 224, 224), 25_557_032),
+    # densenet121, densenet169, efficientnet_b0 to b3
+    (NetworkSettings("densenet121", 1000, 3, 224, 224), 7_978_856),
+    (NetworkSettings("densenet169", 1000, 3, 224, 224), 14_149_480),
+    (NetworkSettings("efficientnet-b0", 1000, 3, 224, 224), 5_288_548),
+    (NetworkSettings("efficientnet-b1", 1000, 3, 224, 224), 7_794_184),
+    (NetworkSettings("efficientnet-b2", 1000, 3, 224, 224), 9_109_994),
+    (NetworkSettings("efficientnet-b3", 1000, 3, 224, 224), 12_233_232),
 ]
 
 
@@ -65,7 +72,7 @@ def test_dense_networks_reject_sides_whose_dense_layers_explode(name: str) -> No
         build_network(NetworkSettings(name, 2, 1, 4096, 4096))
 
 
-@pytest.mark.parametrize("name", ["small-residual", "resnet18"])
+@pytest.mark.parametrize("name", ["small-residual", "resnet18", "small-densenet", "efficientnet-b0"])
 @pytest.mark.parametrize("sides", [(40, 40), (33, 57), (128, 96)])
 def test_activation_map_averages_to_the_logit(name: str, sides: tuple[int, int]) -> None:
     torch.manual_seed(3)

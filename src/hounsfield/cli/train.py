@@ -35,7 +35,7 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe file (TOML) of choices.")] = None,
     network: Annotated[
-        str | None, typer.Option("--network", help="article, lenet, alexnet, vgg11, resnet18 ...")
+        str | None, typer.Option("--network", help="article, vgg16, resnet18, densenet-121, efficientnet-b0 ...")
     ] = None,
     size: Annotated[int | None, typer.Option("--size", min=8, help="Side in pixels images are prepared to.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same weights.")] = None,

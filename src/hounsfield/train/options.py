@@ -15,7 +15,8 @@ class TrainOptions:
         default=None, metadata={"help": "Recipe file (TOML): model facts, preparing steps, network, augmentation."}
     )
     network: str | None = field(
-        default=None, metadata={"help": "Network: article, lenet, alexnet, vgg11-19, resnet18-50, small-residual."}
+        default=None,
+        metadata={"help": "Network by name: article, small-residual, resnet18, densenet-121, efficientnet-b0 ..."},
     )
     size: int | None = field(default=None, metadata={"help": "Side in pixels that images are prepared to."})
     seed: int | None = field(

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from hounsfield.errors import SettingsError
-from hounsfield.model.networks.catalogue import NetworkSettings, network_facts
+from hounsfield.model.networks.catalogue import NetworkSettings, catalogue_name, network_facts
 from hounsfield.train.augment import Affine, Augmentation, BiasField, Blur, Contrast, Erase, Gamma, LowResolution, Noise
 from hounsfield.train.fingerprint import Fingerprint
 from hounsfield.train.options import TrainOptions
@@ -89,7 +89,7 @@ def _network(
     options: TrainOptions, recipe: Recipe, found: Fingerprint, defaults: Defaults, class_names: tuple[str, ...]
 ) -> tuple[NetworkSettings, tuple[Reason, ...]]:
     asked = dict(recipe.network)
-    name = options.network or str(asked.pop("name", defaults.network))
+    name = catalogue_name(options.network or str(asked.pop("name", defaults.network)))
     asked.pop("name", None)
     facts = network_facts(name)
     own = min(max(defaults.side, facts.usual_side if name != defaults.network else 0), facts.largest_side)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from hounsfield.model.networks import plain, residual
+from hounsfield.model.networks import dense, efficient, plain, residual
 from hounsfield.model.networks.catalogue import NetworkSettings
 from hounsfield.model.networks.heads import Classifier
 
@@ -20,6 +20,13 @@ BUILDERS: dict[str, Callable[[NetworkSettings], Classifier]] = {
     "resnet34": residual.resnet,
     "resnet50": residual.resnet,
     "small-residual": residual.small_residual,
+    "densenet121": dense.densenet,
+    "densenet169": dense.densenet,
+    "small-densenet": dense.densenet,
+    "efficientnet-b0": efficient.efficientnet,
+    "efficientnet-b1": efficient.efficientnet,
+    "efficientnet-b2": efficient.efficientnet,
+    "efficientnet-b3": efficient.efficientnet,
 }
 """Builder of every network of the catalogue."""
 

@@ -42,6 +42,13 @@ _ROWS = (
     NetworkFacts("resnet34", 16, 1024, 64, True, 0.0, "He 2015, from MONAI"),
     NetworkFacts("resnet50", 16, 1024, 64, True, 0.0, "He 2015, from MONAI"),
     NetworkFacts("small-residual", 16, 1024, 64, True, 0.2, "residual blocks, global average pooling, linear head"),
+    NetworkFacts("densenet121", 16, 1024, 64, True, 0.0, "Huang 2017, from MONAI"),
+    NetworkFacts("densenet169", 16, 1024, 64, True, 0.0, "Huang 2017, from MONAI"),
+    NetworkFacts("small-densenet", 16, 1024, 64, True, 0.1, "DenseNet of growth 16 in three blocks, from MONAI"),
+    NetworkFacts("efficientnet-b0", 32, 1024, 64, True, 0.2, "Tan 2019, from MONAI"),
+    NetworkFacts("efficientnet-b1", 32, 1024, 64, True, 0.2, "Tan 2019, from MONAI"),
+    NetworkFacts("efficientnet-b2", 32, 1024, 64, True, 0.3, "Tan 2019, from MONAI"),
+    NetworkFacts("efficientnet-b3", 32, 1024, 64, True, 0.3, "Tan 2019, from MONAI"),
 )
 
 NETWORKS: Mapping[str, NetworkFacts] = MappingProxyType({row.name: row for row in _ROWS})
@@ -121,6 +128,16 @@ class NetworkSettings:
         has_members = self.members == 1 or (self.name == "small-residual" and 1 < self.members <= MOST_MEMBERS)
         if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 2 or not has_members:
             raise SettingsError("E833", found=form)
+
+
+def catalogue_name(name: str) -> str:
+    """Return the name in the catalogue that a person means: without case, hyphens and underscores; else as it is."""
+    means = {_bare(known): known for known in NETWORKS}
+    return means.get(_bare(name), name)
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def network_facts(name: str) -> NetworkFacts:

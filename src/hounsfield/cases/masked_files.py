@@ -8,6 +8,7 @@ from hounsfield.cases.label_maps import LabelMap, Labels, read_label_map, read_v
 from hounsfield.cases.masked_table import MaskedCase, MaskedImage
 from hounsfield.core.codes import concept_for
 from hounsfield.core.geometry import Calibration, VolumeGeometry
+from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import DatasetError
 
@@ -20,7 +21,11 @@ class FileMaskReader:
     """Files of pictures or volumes: one a channel, or one whose volumes are the channels."""
 
     def __init__(
-        self, label_names: tuple[str, ...], values: tuple[int, ...] | None = None, is_instances: bool = False
+        self,
+        label_names: tuple[str, ...],
+        values: tuple[int, ...] | None = None,
+        is_instances: bool = False,
+        drops_other_grids: bool = False,
     ) -> None:
         """Hold what the values of a mask stand for.
 
@@ -28,10 +33,13 @@ class FileMaskReader:
             label_names: name of each label, background first.
             values: stored value of each label, background first; None where the values number objects.
             is_instances: whether values number objects.
+            drops_other_grids: whether a channel on another grid than the mask counts as missing, with a note; one
+                channel must be on it. Without, such a case is refused.
         """
         self.label_names = label_names
         self.values = np.asarray(range(len(label_names)) if values is None else values, dtype=np.int64)
         self.is_instances = is_instances
+        self.drops_other_grids = drops_other_grids
 
     def read(self, case: MaskedCase) -> MaskedImage:
         """Return the channels and the mask of a case.
@@ -41,17 +49,35 @@ class FileMaskReader:
             HounsfieldError: a file cannot be read.
         """
         volumes = _channels(case)
-        grid = next((volume.geometry for volume in volumes if volume is not None), None)
-        if grid is None:
+        if all(volume is None for volume in volumes):
             raise DatasetError("E818", case=case.identifier, reason="no channel")
+        found = None if case.mask is None else self.read_map(case.mask)
+        grid = found.geometry if found else next(volume.geometry for volume in volumes if volume is not None)
+        kept = self._on_grid(case.identifier, grid, volumes)
+        dropped = sum(volume is not None for volume in volumes) - sum(volume is not None for volume in kept)
+        issues = (QualityIssue("Q888", Severity.NOTE, {"case": case.identifier, "count": dropped}),) if dropped else ()
+        grid = next(volume.geometry for volume in kept if volume is not None)
+        array = self.indices(found.array, case.identifier) if found else np.zeros(grid.shape, dtype=np.uint8)
+        return MaskedImage(kept, self._mask(array, grid), issues)
+
+    def _on_grid(
+        self, name: str, grid: VolumeGeometry, volumes: tuple[Volume | None, ...]
+    ) -> tuple[Volume | None, ...]:
+        kept: list[Volume | None] = []
+        other: DatasetError | None = None
         for volume in volumes:
-            if volume is not None:
-                require_one_grid(case.identifier, grid, volume.geometry)
-        if case.mask is None:
-            return MaskedImage(volumes, self._mask(np.zeros(grid.shape, dtype=np.uint8), grid))
-        found = self.read_map(case.mask)
-        require_one_grid(case.identifier, grid, found.geometry)
-        return MaskedImage(volumes, self._mask(self.indices(found.array, case.identifier), grid))
+            try:
+                if volume is not None:
+                    require_one_grid(name, volume.geometry, grid)
+                kept.append(volume)
+            except DatasetError as error:
+                if not self.drops_other_grids:
+                    raise
+                kept.append(None)
+                other = error
+        if other is not None and all(volume is None for volume in kept):
+            raise other
+        return tuple(kept)
 
     def read_map(self, path: Path) -> LabelMap:
         """Return the label map of a file with the values that it stores."""

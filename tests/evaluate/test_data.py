@@ -16,7 +16,8 @@ from hounsfield.errors import DatasetError
 from hounsfield.evaluate.mapping import choose_part, map_labels, positive_class
 from hounsfield.evaluate.run import EvaluateOptions, evaluate
 from hounsfield.evaluate.scoring import HEADLINE, Scored, measure, statistics_of, trials_of
-from hounsfield.evaluate.tables import class_rows, subgroup_rows
+from hounsfield.evaluate.subgroups import subgroup_rows
+from hounsfield.evaluate.tables import class_rows
 from hounsfield.metrics.weights import value_of
 from tests.cases.examples import table_of
 from tests.evaluate.examples import brightness_npz, flat, probability, save, write_model

@@ -11,6 +11,7 @@ from hounsfield.cases.table import CaseImage, CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.volume import Volume
 from hounsfield.errors import HounsfieldError
+from hounsfield.evaluate.subgroups import Attributes, header_attributes
 from hounsfield.image.display import to_display
 from hounsfield.model.contract_check import check_contract
 from hounsfield.model.manifest import Manifest
@@ -40,6 +41,7 @@ class Outputs:
         probabilities: (n, class) float64, the mean over slices for a volume.
         is_outside: (n,) whether the model's own score says that the image is of an unknown kind.
         refused: cases that were not scored.
+        attributes: what the header of each scored case says that groups patients.
         looks: what the search for copies needs.
     """
 
@@ -48,6 +50,7 @@ class Outputs:
     is_outside: npt.NDArray[np.bool_]
     refused: tuple[RefusedCase, ...]
     looks: Looks
+    attributes: tuple[Attributes, ...]
 
 
 def start_volume(manifest: Manifest, volume: Volume) -> Volume:
@@ -68,13 +71,15 @@ def classify(
     rows: list[npt.NDArray[np.float64]] = []
     outside: list[bool] = []
     refused: list[RefusedCase] = []
+    attributes: list[Attributes] = []
     for done, (index, image) in enumerate(table.read_all(indices), start=1):
         answer = image if isinstance(image, HounsfieldError) else _score(predictor, steps, image)
-        if isinstance(answer, tuple):
+        if isinstance(answer, tuple) and not isinstance(image, HounsfieldError):
             scored.append(index)
             rows.append(answer[0])
             outside.append(answer[1])
-        else:
+            attributes.append(header_attributes(image.study, image.series))
+        elif not isinstance(answer, tuple):
             refused.append(RefusedCase(index, answer))
         if not isinstance(image, HounsfieldError):
             looks.add(index, image.volume)
@@ -82,7 +87,12 @@ def classify(
             progress(done, len(indices))
     probabilities = np.stack(rows) if rows else np.zeros((0, len(package.manifest.classes)))
     return Outputs(
-        np.array(scored, dtype=np.int64), probabilities, np.array(outside, dtype=bool), tuple(refused), looks
+        np.array(scored, dtype=np.int64),
+        probabilities,
+        np.array(outside, dtype=bool),
+        tuple(refused),
+        looks,
+        tuple(attributes),
     )
 
 

@@ -14,7 +14,8 @@ from hounsfield.core.prediction import Interval, ModelIdentity, PredictedClass
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.scoring import HEADLINE, Scored
-from hounsfield.evaluate.tables import ClassRow, SubgroupRow
+from hounsfield.evaluate.subgroups import SubgroupRow
+from hounsfield.evaluate.tables import ClassRow
 from hounsfield.metrics.calibration import CalibrationFit
 
 
@@ -167,4 +168,14 @@ def _class_row(row: ClassRow) -> dict[str, Any]:
 
 def _subgroup(row: SubgroupRow) -> dict[str, Any]:
     measures = None if row.measures is None else {name: interval_json(value) for name, value in row.measures.items()}
-    return {"column": row.column, "value": row.value, "n": row.cases, "metrics": measures}
+    return {
+        "column": row.column,
+        "value": row.value,
+        "n": row.cases,
+        "groups": row.patients,
+        "n_by_class": list(row.class_counts),
+        "metrics": measures,
+        "p_adjusted": {name: number(value) for name, value in row.p_adjusted.items()},
+        "differing": list(row.differing),
+        "too_wide": list(row.wide),
+    }

@@ -17,7 +17,8 @@ from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labe
 from hounsfield.evaluate.parts import check_scored, evaluated_part
 from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
 from hounsfield.evaluate.scoring import Scored, measure, measure_at_prevalence
-from hounsfield.evaluate.tables import class_rows, subgroup_rows
+from hounsfield.evaluate.subgroups import subgroup_issues, subgroup_rows
+from hounsfield.evaluate.tables import class_rows
 from hounsfield.evaluate.write import write_evaluation
 from hounsfield.metrics.calibration import fit_calibration
 from hounsfield.metrics.confusion import confusion_matrix
@@ -138,6 +139,8 @@ def _build(
     cases = [table.cases[int(index)] for index in outputs.indices]
     resamples = min(options.resamples, SUBGROUP_RESAMPLES)
     is_binary = scored.positive is not None
+    attributes = [(*case.attributes, *header) for case, header in zip(cases, outputs.attributes, strict=True)]
+    rows = subgroup_rows(scored, attributes, resamples, options.seed)
     return Evaluation(
         subject=subject,
         measures=_measures(scored, options),
@@ -147,11 +150,11 @@ def _build(
             for case, group, outside in zip(cases, scored.groups, outputs.is_outside, strict=True)
         ),
         class_rows=class_rows(scored, subject.classes),
-        subgroup_rows=subgroup_rows(scored, [case.attributes for case in cases], resamples, options.seed),
+        subgroup_rows=rows,
         confusion=confusion_matrix(scored.labels, scored.called, len(subject.class_names)),
         calibration=fit_calibration(scored.is_positive, scored.scores) if is_binary else None,
         refused=tuple((table.cases[refusal.index].identifier, refusal.reason) for refusal in outputs.refused),
-        issues=issues,
+        issues=(*issues, *subgroup_issues(rows)),
         provenance={
             "software_version": __version__,
             "runtime": runtime_description(),

@@ -65,7 +65,7 @@ def resample_weights(
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     members = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    strata = _strata(np.asarray(labels), members)
+    strata = class_strata(np.asarray(labels), members)
     group_count = sum(len(stratum) for stratum in strata)
     per_chunk = max(1, min(resamples, _CHUNK_ELEMENTS // max(1, len(labels))))
     for start in range(0, resamples, per_chunk):
@@ -78,7 +78,8 @@ def resample_weights(
         yield drawn[:, members]
 
 
-def _strata(labels: npt.NDArray[np.integer], members: npt.NDArray[np.integer]) -> list[npt.NDArray[np.intp]]:
+def class_strata(labels: npt.NDArray[np.integer], members: npt.NDArray[np.integer]) -> list[npt.NDArray[np.intp]]:
+    """Return the groups (numbered from 0 in ``members`` (n,)) that hold the same set of classes, set by set."""
     classes, index = np.unique(labels, return_inverse=True)
     holds = np.zeros((int(members.max()) + 1, len(classes)), dtype=bool)
     holds[members, index] = True

@@ -16,7 +16,7 @@ from hounsfield.errors import HounsfieldError, OutOfScope
 from hounsfield.image import phantoms
 from tests.clinical import models
 
-VERBS = ("analyse", "check", "convert", "prepare", "data", "train", "evaluate", "models", "info", "demo")
+VERBS = ("analyse", "check", "convert", "prepare", "data", "plan", "train", "evaluate", "models", "info", "demo")
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_help_loads_nothing_heavy():
         ("train", "data", "-o", "m.model", "--time", "soon"),
         ("train", "data", "-o", "m.model", "--time", "-5m"),
         ("train", "data", "-o", "m.model", "--epochs", "0"),
+        ("plan", "data", "--time", "soon"),
         ("check", "x", "--threads", "-1"),
         ("info", "--language", "fr"),
     ],

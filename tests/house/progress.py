@@ -8,7 +8,20 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "hounsfield"
 
 MAIN_PATH = "cases clinical cli core demo evaluate finding image metrics model pipeline prepare report settings train"
-VERBS = ("analyse", "check", "convert", "data", "demo", "evaluate", "index", "info", "models", "prepare", "train")
+VERBS = (
+    "analyse",
+    "check",
+    "convert",
+    "data",
+    "demo",
+    "evaluate",
+    "index",
+    "info",
+    "models",
+    "plan",
+    "prepare",
+    "train",
+)
 
 
 def still_to_come(package: Path = PACKAGE) -> list[str]:

@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from hounsfield import __version__
-from hounsfield.cli import analyse, check, compare, convert, data, demo, evaluate, index, info, models, prepare, train
+from hounsfield.cli import (
+    analyse,
+    check,
+    compare,
+    convert,
+    data,
+    demo,
+    evaluate,
+    index,
+    info,
+    models,
+    plan,
+    prepare,
+    train,
+)
 
 HELP = """Medical images from a folder of scans to a finding a doctor can check.
 
@@ -28,6 +42,7 @@ def build() -> typer.Typer:
     for verb in (
         *on_images,
         data.data,
+        plan.plan,
         train.train,
         evaluate.evaluate,
         compare.compare,

@@ -10,45 +10,43 @@ import typer
 
 from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
 from hounsfield.cli.talk import Talk
+from hounsfield.cli.training_flags import (
+    Arithmetic,
+    BatchSize,
+    Classes,
+    Epochs,
+    LearningRate,
+    Name,
+    Network,
+    RecipeFile,
+    Seed,
+    Size,
+    Strict,
+    Time,
+    duration,
+    words,
+)
 
 if TYPE_CHECKING:
     from hounsfield.train.events import TrainEvent
     from hounsfield.train.options import TrainResult
 
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def _duration(text: str) -> float:
-    """Return seconds from ``90``, ``90s``, ``30m`` or ``2h``."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
-    try:
-        seconds = float(number) * _SECONDS[unit]
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise typer.BadParameter(f"{text!r} is not a time such as 90s, 30m or 2h")
-    return seconds
-
 
 def train(
     data: Annotated[Path, typer.Argument(help="Class folders, a MedMNIST npz, or a CSV of paths and labels.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
-    recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe file (TOML) of choices.")] = None,
-    network: Annotated[
-        str | None, typer.Option("--network", help="article, vgg16, resnet18, densenet-121, efficientnet-b0 ...")
-    ] = None,
-    size: Annotated[int | None, typer.Option("--size", min=8, help="Side in pixels images are prepared to.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same weights.")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training part.")] = None,
-    time: Annotated[str | None, typer.Option("--time", help="Longest training time: 90s, 30m, 2h.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Images of a batch.")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Highest learning rate.")] = None,
-    classes: Annotated[str | None, typer.Option("--classes", help="Names for numbered labels: normal,ill")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse data with anything that would spoil a result.")
-    ] = False,
+    recipe: RecipeFile = None,
+    network: Network = None,
+    size: Size = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    classes: Classes = None,
+    name: Name = None,
+    threads: Arithmetic = None,
+    strict: Strict = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -59,7 +57,7 @@ def train(
 
     Beside the model stands its run folder with plan, log, learning curves, checkpoints and report.
     """
-    seconds = None if time is None else _duration(time)
+    seconds = None if time is None else duration(time)
     from hounsfield.settings import calm_threads, read_settings
 
     calm_threads()
@@ -79,12 +77,12 @@ def train(
         learning_rate=learning_rate,
         resume=resume,
         strict=strict,
-        class_names=tuple(word.strip() for word in classes.split(",")) if classes else (),
+        class_names=words(classes),
         name=name,
         threads=threads,
         command=" ".join(["hounsfield", *sys.argv[1:]]),
     )
-    with _teller(talk) as tell:
+    with teller(talk) as tell:
         result = run(data, output, options, tell)
     answer = _as_data(result)
     talk.answer(answer, lambda: _lines(answer, talk))
@@ -92,7 +90,7 @@ def train(
 
 
 @contextmanager
-def _teller(talk: Talk) -> Iterator[Any]:
+def teller(talk: Talk) -> Iterator[Any]:
     """Print events as they come, and show those that count on as a bar."""
     from hounsfield.core.quality import Severity
 

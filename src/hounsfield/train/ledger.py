@@ -54,21 +54,7 @@ class Ledger:
 
     def write_plan(self, plan: RunPlan, data_digest: str, memory: MemoryEstimate, command: str) -> None:
         """Write what the run obeys and what it sees; with the data it is all that a repetition needs."""
-        document = {
-            "plan": plan.model_dump(mode="json"),
-            "plan_digest": plan.digest(),
-            "data_digest": data_digest,
-            "reasons": [
-                {"choice": reason.choice, "en": reason.text("en"), "zh": reason.text("zh")} for reason in plan.reasons
-            ],
-            "memory_estimate_bytes": {
-                "images": memory.images_bytes,
-                "weights": memory.weights_bytes,
-                "batch": memory.batch_bytes,
-                "total": memory.total_bytes,
-            },
-            "command": command,
-        }
+        document = {**plan_facts(plan, memory), "data_digest": data_digest, "command": command}
         write_synced(self.folder / "plan.json", _json(document))
 
     def read_plan(self, form: type[PlanT]) -> PlanT | None:
@@ -88,6 +74,23 @@ class Ledger:
         path = self.folder / name
         write_synced(path, raw)
         return path
+
+
+def plan_facts(plan: RunPlan, memory: MemoryEstimate) -> dict[str, object]:
+    """Return a plan as JSON values, with its digest, its reasons in each language and what it takes."""
+    return {
+        "plan": plan.model_dump(mode="json"),
+        "plan_digest": plan.digest(),
+        "reasons": [
+            {"choice": reason.choice, "en": reason.text("en"), "zh": reason.text("zh")} for reason in plan.reasons
+        ],
+        "memory_estimate_bytes": {
+            "images": memory.images_bytes,
+            "weights": memory.weights_bytes,
+            "batch": memory.batch_bytes,
+            "total": memory.total_bytes,
+        },
+    }
 
 
 def environment() -> dict[str, object]:

@@ -66,7 +66,13 @@ def make_plan(
         "decoys": recipe.decoys,
         "outside": recipe.outside if network_facts(network.name).has_activation_map else None,
         "time_limit_seconds": options.time_limit_seconds,
-        "reasons": (*reasons, *more, *balance_reason, *_augment_reasons(recipe, found)),
+        "reasons": (
+            *reasons,
+            *more,
+            *_prepare_reasons(recipe, found),
+            *balance_reason,
+            *_augment_reasons(recipe, found),
+        ),
     }
     try:
         return Plan.model_validate(plan)
@@ -132,12 +138,25 @@ def _learning(
         facts: dict[str, str | int | float] = {"ratio": round(ratio, 1)}
         reasons = (Reason(choice="balance", key="ui.train.reason.balance", facts=facts),)
     values |= recipe.learning
+    reasons += _length_reasons(options, recipe, values, count)
     named = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.learning_rate}
     values |= {key: value for key, value in named.items() if value is not None}
     try:
         return Learning.model_validate(values), reasons
     except ValidationError as error:
         raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def _length_reasons(options: TrainOptions, recipe: Recipe, values: dict[str, Any], count: int) -> tuple[Reason, ...]:
+    """Return why the run is as long and its batches as large as they are, where nobody asked for it."""
+    epochs: dict[str, str | int | float] = {"epochs": values["epochs"], "count": count}
+    batch: dict[str, str | int | float] = {"batch_size": values["batch_size"], "count": count}
+    reasons = {
+        "epochs": Reason(choice="epochs", key="ui.train.reason.epochs", facts=epochs),
+        "batch_size": Reason(choice="batch_size", key="ui.train.reason.batch", facts=batch),
+    }
+    asked = {name for name in reasons if getattr(options, name) is not None} | set(recipe.learning)
+    return tuple(reason for name, reason in reasons.items() if name not in asked)
 
 
 def _prepare(found: Fingerprint, network: NetworkSettings) -> tuple[dict[str, Any], ...]:
@@ -149,6 +168,13 @@ def _prepare(found: Fingerprint, network: NetworkSettings) -> tuple[dict[str, An
     steps.append({"step": "pad-square"})
     steps.append({"step": "resize", "rows": network.rows, "columns": network.columns})
     return tuple(steps)
+
+
+def _prepare_reasons(recipe: Recipe, found: Fingerprint) -> tuple[Reason, ...]:
+    if recipe.prepare is not None:
+        return ()
+    key = "ui.train.reason.one-shape" if found.has_one_shape else "ui.train.reason.shapes"
+    return (Reason(choice="prepare", key=key),)
 
 
 def _augment(defaults: Defaults, found: Fingerprint) -> tuple[Augmentation, ...]:

@@ -1,27 +1,21 @@
 """Set-up of a run: everything that is settled before the first step of learning, and said before it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from hounsfield.cases.description import few_cases
-from hounsfield.cases.guard import Examination, examine
-from hounsfield.cases.layouts import read_cases
+from hounsfield.cases.guard import Examination
 from hounsfield.cases.table import CaseTable
-from hounsfield.core.quality import Severity
-from hounsfield.errors import DatasetError, HounsfieldError, SettingsError
+from hounsfield.errors import HounsfieldError
 from hounsfield.machine import available_memory
 from hounsfield.train.checkpoint import clear_checkpoints
-from hounsfield.train.events import Talk, TrainEvent, issue_event
-from hounsfield.train.fingerprint import take_fingerprint
-from hounsfield.train.gather import choose_parts, gather_parts
+from hounsfield.train.events import Talk, TrainEvent
+from hounsfield.train.gather import gather_parts
 from hounsfield.train.ledger import Ledger, usable_cores
 from hounsfield.train.memory import MemoryEstimate, check_memory, estimate_memory
 from hounsfield.train.options import TrainOptions
+from hounsfield.train.outline import outline_run, with_range
 from hounsfield.train.parts import Parts
 from hounsfield.train.plan import Plan, differences
-from hounsfield.train.planner import make_plan
 from hounsfield.train.recipe import Recipe
 
 
@@ -62,59 +56,15 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
         SettingsError: an option or the recipe is wrong.
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
-    table = _read(data, options, recipe, talk)
-    examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    _tell_issues(table, examination, options, talk)
-    readable = sorted(set(range(len(table))) - set(examination.unreadable))
-    fingerprint = take_fingerprint(table, readable)
-    _check_classes(recipe, table)
-    draft = make_plan(options, recipe, fingerprint, table.class_names, choose_threads(options, ledger))
-    for reason in draft.reasons:
-        talk(TrainEvent(reason.key, reason.facts))
-    chosen = choose_parts(table, examination, draft.split)
+    found = outline_run(data, options, recipe, choose_threads(options, ledger), talk)
+    table, examination, draft, chosen = found.table, found.examination, found.plan, found.chosen
     memory = _check_size(draft, sum(map(len, chosen.values())), talk)
     parts = gather_parts(table, examination, chosen, draft, recipe.model.input.quantity, talk)
     _tell_parts(parts, len(table), talk)
-    plan = _with_range(draft, recipe, parts)
+    plan = with_range(draft, recipe, parts)
     task = Task(table, examination, recipe, plan, parts, ledger, options.command or _command(data, options, plan))
     _enter(task, options, memory)
     return task
-
-
-def _read(data: Path, options: TrainOptions, recipe: Recipe, talk: Talk) -> CaseTable:
-    names = options.class_names or tuple(entry.name for entry in recipe.classes)
-    table = read_cases(data, names or None)
-    if table.layout == "manifest" and data.is_dir():
-        table = replace(table, name=data.name)
-    facts = {"cases": len(table), "classes": ", ".join(table.class_names), "data": table.name}
-    talk(TrainEvent("ui.train.read", facts))
-    return table
-
-
-def _tell_issues(table: CaseTable, examination: Examination, options: TrainOptions, talk: Talk) -> None:
-    """Say what was found in the data, and refuse them where that was asked for.
-
-    Raises:
-        DatasetError: ``E871``.
-    """
-    issues = (*examination.issues, *few_cases(table, examination))
-    for issue in issues:
-        talk(issue_event(issue))
-    spoiling = [issue.code for issue in issues if issue.severity is not Severity.NOTE]
-    if options.strict and spoiling:
-        raise DatasetError("E871", data=table.name, found=", ".join(dict.fromkeys(spoiling)))
-
-
-def _check_classes(recipe: Recipe, table: CaseTable) -> None:
-    """Refuse a recipe that speaks of classes the data have not.
-
-    Raises:
-        SettingsError: ``E830``.
-    """
-    told = (recipe.decoys.as_class, *recipe.decoys.spared) if recipe.decoys else ()
-    strange = [name for name in told if name not in table.class_names]
-    if strange:
-        raise SettingsError("E830", found=f"decoys: {strange[0]}")
 
 
 def _check_size(plan: Plan, case_count: int, talk: Talk) -> MemoryEstimate:
@@ -133,16 +83,6 @@ def _tell_parts(parts: Parts, case_count: int, talk: Talk) -> None:
         "test": len(parts.test) if parts.test else 0,
     }
     talk(TrainEvent("ui.train.parts", {**counts, "left_out": case_count - sum(counts.values())}))
-
-
-def _with_range(draft: Plan, recipe: Recipe, parts: Parts) -> Plan:
-    """Return the plan with the centre and scale of the training images, where the network does not standardise each."""
-    if draft.network.standardise or {"centre", "scale"} & set(recipe.network):
-        return draft
-    images = parts.training.images
-    centre, deviation = float(np.mean(images, dtype=np.float64)), float(np.std(images, dtype=np.float64))
-    network = replace(draft.network, centre=round(centre, 6), scale=round(1 / max(deviation, 1e-3), 6))
-    return draft.model_copy(update={"network": network})
 
 
 def _enter(task: Task, options: TrainOptions, memory: MemoryEstimate) -> None:

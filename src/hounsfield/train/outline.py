@@ -1,0 +1,188 @@
+"""Outline of a run: what a data set is, what the run will obey, and what it will take, settled without learning."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hounsfield.cases.description import few_cases
+from hounsfield.cases.guard import Examination, examine
+from hounsfield.cases.layouts import read_cases
+from hounsfield.cases.table import CaseTable
+from hounsfield.cases.task import LearningTask, task_of
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError, SettingsError
+from hounsfield.machine import available_memory
+from hounsfield.train.events import Talk, TrainEvent, issue_event, silent
+from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
+from hounsfield.train.gather import choose_parts, gather_parts
+from hounsfield.train.ledger import usable_cores
+from hounsfield.train.memory import MemoryEstimate, estimate_memory
+from hounsfield.train.options import TrainOptions
+from hounsfield.train.parts import Parts
+from hounsfield.train.plan import Plan
+from hounsfield.train.planner import make_plan
+from hounsfield.train.recipe import Recipe, read_recipe
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A run before its images are prepared.
+
+    Attributes:
+        table: the data set.
+        examination: what was found in it.
+        issues: the same, and classes with too few cases.
+        fingerprint: the facts that the plan was chosen by.
+        plan: what the run obeys; centre and scale of the network's input may still be open.
+        chosen: indices of the cases of each part.
+    """
+
+    table: CaseTable
+    examination: Examination
+    issues: tuple[QualityIssue, ...]
+    fingerprint: Fingerprint
+    plan: Plan
+    chosen: dict[str, tuple[int, ...]]
+
+    @property
+    def memory(self) -> MemoryEstimate:
+        """What the run is estimated to hold."""
+        count = sum(map(len, self.chosen.values()))
+        return estimate_memory(self.plan.network, count, self.plan.learning.batch_size)
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """A plan explained.
+
+    Attributes:
+        outline: data, examination, fingerprint and parts; its plan is the one that ``train`` would write.
+        memory: what the run is estimated to hold.
+        available_bytes: what the machine has left, None when that is unknown.
+        cores: cores that this process may use.
+    """
+
+    outline: Outline
+    memory: MemoryEstimate
+    available_bytes: int | None
+    cores: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run fits into what the machine has left."""
+        return self.available_bytes is None or self.memory.total_bytes <= self.available_bytes
+
+    def parts(self) -> dict[str, dict[str, int]]:
+        """Return the cases of each class in each part."""
+        table = self.outline.table
+        return {part: table.select(indices).counts() for part, indices in self.outline.chosen.items()}
+
+    def left_out(self) -> int:
+        """Return how many cases are in no part: without label, unreadable, or a copy of one that is held back."""
+        return len(self.outline.table) - sum(map(len, self.outline.chosen.values()))
+
+
+def foresee(data: Path, options: TrainOptions | None = None, talk: Talk = silent) -> Foresight:
+    """Return the plan that ``train`` with the same options would obey, and why, without learning anything.
+
+    Args:
+        data: what ``train`` takes.
+        options: as for ``train``.
+        talk: told of the issues of the data and of progress.
+
+    Raises:
+        DatasetError: the data cannot be learned from; ``E872``, their task is planned while it is trained.
+        SettingsError: an option or the recipe is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 255, (60, 28, 28), dtype=np.uint8)
+        >>> np.savez("tiny.npz", train_images=images, train_labels=np.arange(60)[:, None] % 2)
+        >>> foresight = foresee(Path("tiny.npz"), TrainOptions(threads=1))
+        >>> foresight.outline.plan.network.name, foresight.parts()["tuning"]
+        ('article', {'0': 4, '1': 4})
+    """
+    task = task_of(data)
+    if task is not LearningTask.CLASSIFICATION:
+        raise DatasetError("E872", data=Path(data).name, found=task)
+    wanted = options or TrainOptions()
+    recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
+    wanted = replace(wanted, name=wanted.name or recipe.model.name)
+    found = outline_run(data, wanted, recipe, wanted.threads or usable_cores(), talk)
+    if has_open_range(found.plan, recipe):
+        parts = gather_parts(
+            found.table, found.examination, found.chosen, found.plan, recipe.model.input.quantity, talk
+        )
+        found = replace(found, plan=with_range(found.plan, recipe, parts))
+    return Foresight(found, found.memory, available_memory(), usable_cores())
+
+
+def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> Outline:
+    """Read, examine, plan and split a data set; nothing is prepared yet.
+
+    Raises:
+        DatasetError: the data cannot be learned from; ``E871``, something would spoil a result and that was to refuse.
+        SettingsError: an option or the recipe is wrong.
+    """
+    table = _read(data, options, recipe, talk)
+    examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
+    issues = (*examination.issues, *few_cases(table, examination))
+    _tell_issues(table, issues, options, talk)
+    readable = sorted(set(range(len(table))) - set(examination.unreadable))
+    fingerprint = take_fingerprint(table, readable)
+    _check_classes(recipe, table)
+    plan = make_plan(options, recipe, fingerprint, table.class_names, threads)
+    for reason in plan.reasons:
+        talk(TrainEvent(reason.key, reason.facts))
+    return Outline(table, examination, issues, fingerprint, plan, choose_parts(table, examination, plan.split))
+
+
+def has_open_range(plan: Plan, recipe: Recipe) -> bool:
+    """Tell whether the network's input is still to be centred and scaled by the training images."""
+    return not (plan.network.standardise or {"centre", "scale"} & set(recipe.network))
+
+
+def with_range(draft: Plan, recipe: Recipe, parts: Parts) -> Plan:
+    """Return the plan with the centre and scale of the training images, where the network does not standardise each."""
+    if not has_open_range(draft, recipe):
+        return draft
+    images = parts.training.images
+    centre, deviation = float(np.mean(images, dtype=np.float64)), float(np.std(images, dtype=np.float64))
+    network = replace(draft.network, centre=round(centre, 6), scale=round(1 / max(deviation, 1e-3), 6))
+    return draft.model_copy(update={"network": network})
+
+
+def _read(data: Path, options: TrainOptions, recipe: Recipe, talk: Talk) -> CaseTable:
+    names = options.class_names or tuple(entry.name for entry in recipe.classes)
+    table = read_cases(data, names or None)
+    if table.layout == "manifest" and data.is_dir():
+        table = replace(table, name=data.name)
+    facts = {"cases": len(table), "classes": ", ".join(table.class_names), "data": table.name}
+    talk(TrainEvent("ui.train.read", facts))
+    return table
+
+
+def _tell_issues(table: CaseTable, issues: tuple[QualityIssue, ...], options: TrainOptions, talk: Talk) -> None:
+    """Say what was found in the data, and refuse them where that was asked for.
+
+    Raises:
+        DatasetError: ``E871``.
+    """
+    for issue in issues:
+        talk(issue_event(issue))
+    spoiling = [issue.code for issue in issues if issue.severity is not Severity.NOTE]
+    if options.strict and spoiling:
+        raise DatasetError("E871", data=table.name, found=", ".join(dict.fromkeys(spoiling)))
+
+
+def _check_classes(recipe: Recipe, table: CaseTable) -> None:
+    """Refuse a recipe that speaks of classes the data have not.
+
+    Raises:
+        SettingsError: ``E830``.
+    """
+    told = (recipe.decoys.as_class, *recipe.decoys.spared) if recipe.decoys else ()
+    strange = [name for name in told if name not in table.class_names]
+    if strange:
+        raise SettingsError("E830", found=f"decoys: {strange[0]}")

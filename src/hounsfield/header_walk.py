@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from hounsfield.header_walk_kernels import Walk
+    from hounsfield.header_walk_kernels import Tables, Walk
 
 SYNTAXES = (
     "1.2.840.10008.1.2",
@@ -137,10 +137,9 @@ class Walked:
 
     def is_constant(self, column: int) -> bool:
         """Tell whether a value is the same bytes, or is not there, in every plain row; of sequences only that."""
+        if self._is_still is not None:
+            return bool(self._is_still[column])
         rows = np.flatnonzero(self.status == HeaderStatus.PLAIN)
-        is_together = len(rows) == len(self) and not self.longer
-        if is_together:
-            return not self._changes[1:, column].any()
         is_there = self.positions[rows, column] >= 0
         if not is_there.all():
             return not is_there.any()
@@ -148,6 +147,13 @@ class Walked:
         return bool(is_sequence.all()) or (
             not is_sequence.any() and len({self.value(int(row), column) for row in rows}) == 1
         )
+
+    @cached_property
+    def _is_still(self) -> npt.NDArray[np.bool_] | None:
+        """(k,) whether a value never changes, None where some row is not plain or lies elsewhere."""
+        if self.longer or (self.status != HeaderStatus.PLAIN).any():
+            return None
+        return np.asarray(~self._changes[1:].any(axis=0))
 
     @cached_property
     def _changes(self) -> npt.NDArray[np.bool_]:
@@ -163,6 +169,28 @@ class Walked:
     def head(self, row: int) -> npt.NDArray[np.uint8]:
         """Return the first bytes of a file, as many as its header needed or more."""
         return self.longer.get(row, self.buffers[row])
+
+    def again(self, rows: Sequence[int], wanted: Sequence[int]) -> "Walked | None":
+        """Walk the headers of some rows once more for other values, without touching the files.
+
+        Returns:
+            Those rows; None where one was not plain, or its first bytes did not do.
+        """
+        from hounsfield.header_walk_kernels import walk_rows
+
+        chosen = np.asarray(rows, dtype=np.intp)
+        if self.longer or (self.status[chosen] != HeaderStatus.PLAIN).any():
+            return None
+        is_whole = np.array_equal(chosen, np.arange(len(self)))
+        buffers, sizes = (self.buffers, self.sizes) if is_whole else (self.buffers[chosen], self.sizes[chosen])
+        walk = _blank_walk(buffers, sizes, len(wanted))
+        np.minimum(sizes, buffers.shape[1], out=walk.counts)
+        walk_rows(walk, _tables(np.array(wanted, dtype=np.int64)))
+        walk.status[walk.status == HeaderStatus.TAIL] = HeaderStatus.PLAIN  # it was seen to be padding
+        walk.pixels[:] = np.stack([self.pixel_tag, self.pixel_offset, self.pixel_length], axis=1)[chosen]
+        if (walk.status != HeaderStatus.PLAIN).any():
+            return None
+        return _walked(walk)
 
     def transfer_syntax_uid(self, row: int) -> str:
         """Return the transfer syntax of a plain row."""
@@ -218,23 +246,11 @@ _PIXEL_COLUMNS = ("pixel_tag", "pixel_offset", "pixel_length")
 def _walk(paths: Sequence[Path | str], keys: npt.NDArray[np.int64], capacity: int, threads: int) -> Walked:
     from hounsfield.compiled import in_threads, spans
     from hounsfield.file_kernels import pack_names
-    from hounsfield.header_walk_kernels import TAIL_BYTES, Tables, Walk, accept_padding, walk_files, walk_rows
+    from hounsfield.header_walk_kernels import TAIL_BYTES, accept_padding, walk_files, walk_rows
 
-    count = len(paths)
     names = [os.fspath(path) for path in paths]
-    order = np.argsort(keys, kind="stable")
-    ordered = np.stack([keys[order], order.astype(np.int64)], axis=1)
-    tables = Tables(ordered, _sorted_sequence_tags(), _vr_kinds(), _syntax_table())
-    walk = Walk(
-        np.empty((count, capacity), dtype=np.uint8),
-        np.zeros(count, dtype=np.int64),
-        np.full(count, -1, dtype=np.int64),
-        np.empty(count, dtype=np.int8),
-        np.empty(count, dtype=np.int32),
-        np.empty((count, len(keys), 3), dtype=np.int64),
-        np.empty((count, 3), dtype=np.int64),
-        np.empty((2 * MAX_SEQUENCE_DEPTH + 2, 3), dtype=np.int64),
-    )
+    count, tables = len(names), _tables(keys)
+    walk = _blank_walk(np.empty((count, capacity), dtype=np.uint8), np.full(count, -1, dtype=np.int64), len(keys))
     packed = pack_names(names)
     if packed is not None:
         in_threads(walk_files, [(packed, walk, tables, span) for span in spans(count, threads)], threads)
@@ -245,6 +261,34 @@ def _walk(paths: Sequence[Path | str], keys: npt.NDArray[np.int64], capacity: in
         walk.status[walk.sizes < 0] = HeaderStatus.UNREADABLE
         for row in np.flatnonzero(walk.status == HeaderStatus.TAIL).tolist():
             accept_padding(walk, row, _read_tail(walk, row, names[row], TAIL_BYTES))
+    return _walked(walk)
+
+
+def _tables(keys: npt.NDArray[np.int64]) -> "Tables":
+    from hounsfield.header_walk_kernels import Tables
+
+    order = np.argsort(keys, kind="stable")
+    ordered = np.stack([keys[order], order.astype(np.int64)], axis=1)
+    return Tables(ordered, _sorted_sequence_tags(), _vr_kinds(), _syntax_table())
+
+
+def _blank_walk(buffers: npt.NDArray[np.uint8], sizes: npt.NDArray[np.int64], columns: int) -> "Walk":
+    from hounsfield.header_walk_kernels import Walk
+
+    count = len(buffers)
+    return Walk(
+        buffers,
+        np.zeros(count, dtype=np.int64),
+        sizes,
+        np.empty(count, dtype=np.int8),
+        np.empty(count, dtype=np.int32),
+        np.empty((count, columns, 3), dtype=np.int64),
+        np.empty((count, 3), dtype=np.int64),
+        np.empty((2 * MAX_SEQUENCE_DEPTH + 2, 3), dtype=np.int64),
+    )
+
+
+def _walked(walk: "Walk") -> Walked:
     columns = np.moveaxis(walk.found, 2, 0)
     return Walked(walk.rows, {}, walk.sizes, walk.status, walk.syntax, *columns, *walk.pixels.T)
 

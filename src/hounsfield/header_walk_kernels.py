@@ -493,7 +493,7 @@ def _is_same(rows: Bytes, row: int, one: Integers, other: Integers) -> bool:
     """Tell whether a value, given by its place, is that of the row before."""
     if one[0] < 0 or other[0] < 0 or one[2] == _SQ or other[2] == _SQ:
         return bool((one[0] < 0) == (other[0] < 0) and one[2] == other[2])
-    if one[1] != other[1] or max(one[0], other[0]) + one[1] > rows.shape[1]:
-        return False
-    last, this = rows[row - 1, one[0] : one[0] + one[1]], rows[row, other[0] : other[0] + one[1]]
-    return bool((last == this).all())
+    is_same = one[1] == other[1] and max(one[0], other[0]) + one[1] <= rows.shape[1]
+    for index in range(one[1] if is_same else 0):
+        is_same &= rows[row - 1, one[0] + index] == rows[row, other[0] + index]
+    return bool(is_same)

@@ -1,6 +1,7 @@
 """Opening: a source of scans in, its volumes with their issues out, and nothing asked of a model."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hounsfield.core.quality import QualityIssue, issue_of
 from hounsfield.core.study import Series
 from hounsfield.core.volume import Volume
 from hounsfield.errors import ImageError
+from hounsfield.image.ahead import ReadAhead
 from hounsfield.image.assemble import Assembly, assemble
 from hounsfield.image.limits import PixelLimits
 from hounsfield.image.repair import NO_REPAIRS, Repair, repairs_named
@@ -62,9 +64,12 @@ def read_volumes(
     volumes: list[Volume] = []
     origins: list[Series] = []
     repairs = repairs_named(repair)
-    with open_source(Path(source), limits, digests=False) as archive:
+    with (
+        closing(ReadAhead(pixel_limits(limits), as_float)) as ahead,
+        open_source(Path(source), limits, digests=False, seen=ahead.see) as archive,
+    ):
         issues = list(archive.issues)
-        for series, found in assemblies(archive, limits, as_float, repairs=repairs):
+        for series, found in assemblies(archive, limits, as_float, repairs=repairs, ahead=ahead):
             if isinstance(found, ImageError):
                 issues.append(issue_of(found))
                 continue
@@ -85,6 +90,7 @@ def assemblies(
     as_float: bool = False,
     progress: Progress | None = None,
     repairs: frozenset[Repair] = NO_REPAIRS,
+    ahead: ReadAhead | None = None,
 ) -> Iterator[tuple[Series, Assembly | ImageError]]:
     """Assemble the image series of an open source, one after the other; what cannot be read yields its reason."""
     every = [series for study in archive.studies for series in study.series]
@@ -94,7 +100,7 @@ def assemblies(
         if progress:
             progress(done, len(wanted))
         try:
-            yield series, assemble(series, pixel_limits(limits), as_float, repairs)
+            yield series, assemble(series, pixel_limits(limits), as_float, repairs, ahead)
         except ImageError as error:
             yield series, error
     if progress:

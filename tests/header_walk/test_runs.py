@@ -130,3 +130,16 @@ def test_no_rows():
     assert walked.runs(0) == ([], [])
     assert walked.values(0) == []
     assert len(walked) == 0
+
+
+def test_walking_again_from_memory_gives_what_walking_the_files_gives(tmp_path: Path) -> None:
+    paths = [write(tmp_path / str(index), PatientID=f"patient {index}", InstanceNumber=index) for index in range(5)]
+    first, wanted = walk_headers(paths, [0x00080018]), [0x00100020, 0x00280010, 0x00200032]
+    for rows in (range(len(paths)), [3, 1]):
+        again, fresh = first.again(rows, wanted), walk_headers([paths[row] for row in rows], wanted)
+        assert again is not None
+        assert np.array_equal(again.positions, fresh.positions)
+        assert [again.values(column) for column in range(3)] == [fresh.values(column) for column in range(3)]
+        assert np.array_equal(again.pixel_offset, fresh.pixel_offset)
+    (tmp_path / "junk").write_bytes(b"no DICOM at all")
+    assert walk_headers([*paths, tmp_path / "junk"], [0x00080018]).again([0, len(paths)], wanted) is None

@@ -5,8 +5,9 @@ Header values that all files of a batch share are decoded once. Whatever the wal
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from hounsfield.archive.encoding import IMPLICIT_VR_LITTLE_ENDIAN, FileStart
 from hounsfield.archive.entries import Entry
@@ -35,17 +36,26 @@ _TAGS = (*(tag for tag in sorted(WANTED.top) if tag not in _OWN), *_OWN)
 _NESTED = tuple(sorted(WANTED.nested))
 
 
-def read_batch(entries: Sequence[Entry], limits: Limits, digests: bool) -> Iterator[Record | None]:
+Seen = Callable[[Sequence[Path], Walked], None]
+"""Told of the paths and walked headers of a source whose files were all read at once."""
+
+
+def read_batch(
+    entries: Sequence[Entry], limits: Limits, digests: bool, seen: Seen | None = None
+) -> Iterator[Record | None]:
     """Judge files in their order; None stands for one that has to be judged alone.
 
     Args:
         entries: the files.
         limits: bounds.
         digests: take the SHA-256 of each file; without, that of a record is empty.
+        seen: told of the headers before they are judged, where one batch holds all.
     """
     for start in range(0, len(entries), AT_A_TIME):
         part = entries[start : start + AT_A_TIME]
         walked = walk_headers([entry.path for entry in part], _TAGS, _NESTED)
+        if seen and len(part) == len(entries):
+            seen([entry.path for entry in part], walked)
         yield from _Batch(part, walked, limits, digests)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hounsfield.archive.batch import Seen
 from hounsfield.archive.entries import RefusedFile
 from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
 from hounsfield.archive.protocol import ALL_STUDIES, StudyQuery
@@ -82,7 +83,11 @@ class LocalArchive:
 
 @contextmanager
 def open_source(
-    source: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None, digests: bool = True
+    source: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+    digests: bool = True,
+    seen: Seen | None = None,
 ) -> Iterator[LocalArchive]:
     """Open a file, a folder, a zip archive or a DICOMDIR and yield its studies.
 
@@ -97,6 +102,7 @@ def open_source(
         progress: called after each file with files done and files known.
         digests: take the SHA-256 of every file, for provenance; without, that of an instance is empty unless two
             files of one UID had to be compared or an identifier be derived.
+        seen: told of the paths and walked headers of a source whose files were all read at once.
 
     Yields:
         The archive: studies, refused files and issues.
@@ -116,7 +122,7 @@ def open_source(
     """
     workspace = Workspace()
     try:
-        reader = Reader(workspace, limits, progress, digests)
+        reader = Reader(workspace, limits, progress, digests, seen)
         found = reader.read(Path(source))
         archive = LocalArchive(found.studies, found.refused, found.issues)
         if not archive.studies:

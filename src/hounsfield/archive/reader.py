@@ -7,7 +7,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import NoReturn
 
-from hounsfield.archive.batch import read_batch
+from hounsfield.archive.batch import Seen, read_batch
 from hounsfield.archive.directory import Directory, read_directory, resolve
 from hounsfield.archive.entries import Entry, RefusedFile, list_folder, safe_name, unreadable
 from hounsfield.archive.gather import Gathered, Gatherer
@@ -33,6 +33,7 @@ class Reader:
         limits: bounds.
         progress: called with files done and files known.
         digests: whether the SHA-256 of every file is taken.
+        seen: told of headers that were read together.
         files: files looked at.
     """
 
@@ -40,6 +41,7 @@ class Reader:
     limits: Limits
     progress: Callable[[int, int], None] | None = None
     digests: bool = True
+    seen: Seen | None = None
     files: int = 0
     _pending: list[Entry] = field(default_factory=list)
     _entries: list[Entry] = field(default_factory=list)
@@ -105,7 +107,7 @@ class Reader:
     def _read_all(self, entries: Sequence[Entry]) -> None:
         self._entries = list(entries)
         is_batch = len(entries) >= FEWEST
-        records = read_batch(entries, self.limits, self.digests) if is_batch else repeat(None)
+        records = read_batch(entries, self.limits, self.digests, self.seen) if is_batch else repeat(None)
         for entry, record in zip(entries, records, strict=False):
             self._take(entry, record)
             while self._pending:  # what an archive held comes before the file after it

@@ -10,6 +10,8 @@ from hounsfield.core.quantities import Quantity
 from hounsfield.core.study import Series
 from hounsfield.core.volume import Presentation, Samples, Volume
 from hounsfield.errors import ImageError, UnsupportedModality
+from hounsfield.header_walk import walk_headers
+from hounsfield.image.ahead import ReadAhead
 from hounsfield.image.fill import fill_volume
 from hounsfield.image.frame import Frame
 from hounsfield.image.grid import build_grid
@@ -46,6 +48,7 @@ def assemble(
     limits: PixelLimits = PixelLimits(),  # noqa: B008 (frozen)
     as_float: bool = False,
     repairs: frozenset[Repair] = NO_REPAIRS,
+    ahead: ReadAhead | None = None,
 ) -> Assembly:
     """Make the volumes of a series.
 
@@ -57,6 +60,7 @@ def assemble(
         limits: bounds checked before anything is allocated.
         as_float: give float32 samples where whole numbers would do.
         repairs: what may be repaired; the issues then say what was made up.
+        ahead: what was seen and read of the files already.
 
     Returns:
         At least one volume, with the issues found.
@@ -73,7 +77,7 @@ def assemble(
             raise UnsupportedModality("E316", uid=series.series_instance_uid, found=len(series.instances))
         found = read_file(series, limits)
         return Assembly(found.volumes, found.issues)
-    described = describe(series, limits)
+    described = describe(series, limits, ahead)
     total = sum(_decoded_bytes(frame) for stack in described.stacks for frame in stack.frames)
     limits.require_samples((total,), 1, series.series_instance_uid)
     return _build_all(
@@ -81,7 +85,7 @@ def assemble(
         list(described.issues),
         described.started_seconds,
         series.series_instance_uid,
-        _Terms(limits, as_float, repairs),
+        _Terms(limits, as_float, repairs, ahead),
     )
 
 
@@ -92,6 +96,7 @@ class _Terms:
     limits: PixelLimits
     as_float: bool
     repairs: frozenset[Repair]
+    ahead: ReadAhead | None
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,13 @@ class Described:
     started_seconds: float | None
 
 
-def describe(series: Series, limits: PixelLimits) -> Described:
+def describe(series: Series, limits: PixelLimits, ahead: ReadAhead | None = None) -> Described:
     """Read the headers of a DICOM series and sort its frames into stacks.
 
     Raises:
         UnsupportedModality, Undecodable: as ``assemble``.
     """
-    frames, issues = _read_all(series, limits)
+    frames, issues = _read_all(series, limits, ahead)
     with refusing("E300", series.series_instance_uid):
         stacks, mixture = stack_frames(frames, series.series_instance_uid)
     issues += [*_check_origin(frames, series), *mixture]
@@ -123,9 +128,10 @@ def describe(series: Series, limits: PixelLimits) -> Described:
     return Described(stacks, tuple(issues), min(moments, default=None))
 
 
-def _read_all(series: Series, limits: PixelLimits) -> tuple[list[Frame], list[QualityIssue]]:
+def _read_all(series: Series, limits: PixelLimits, ahead: ReadAhead | None) -> tuple[list[Frame], list[QualityIssue]]:
     """Read every header; objects without an image are noted, unless there is no image at all."""
-    frames, refused = read_series_frames(series.instances, limits)
+    instances = ahead.in_order(series.instances) if ahead else series.instances
+    frames, refused = read_series_frames(instances, limits, ahead.walk if ahead else walk_headers)
     if not frames and refused:
         raise refused[0]
     issues = [QualityIssue(refusal.code, Severity.NOTE, refusal.facts, refusal.uid) for refusal in refused]
@@ -189,7 +195,7 @@ def _build(stack: Stack, started: float | None, uid: str, terms: _Terms) -> tupl
     presentation = presentation_of(stack, meaning)
     if plan is not None:
         terms.limits.require_samples(geometry.shape, 4, uid)
-    samples = fill_volume(stack, meaning, terms.limits, terms.as_float)
+    samples = fill_volume(stack, meaning, terms.limits, terms.as_float, terms.ahead)
     if plan is None or not plan.repairs:
         volume = volume_of(stack, geometry, meaning.quantity, samples, presentation)
     else:

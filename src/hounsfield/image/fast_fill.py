@@ -7,13 +7,13 @@ turns out not to be what it seemed, is left to ``fill``, which asks pydicom.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from hounsfield.compiled import core_count, in_threads, spans
+from hounsfield.compiled import in_threads, spans
 from hounsfield.errors import Undecodable
 from hounsfield.image.codecs import FrameCodec, frame_codec
 from hounsfield.image.codestream import codestream_size
@@ -21,6 +21,7 @@ from hounsfield.image.frame import Frame
 from hounsfield.image.guard import refusing
 from hounsfield.image.isolated import decode_codestream, is_isolated
 from hounsfield.image.limits import PixelLimits
+from hounsfield.image.native import NativeCells, NativeReading, native_cells, reading_of
 
 Samples = npt.NDArray[Any]
 
@@ -28,6 +29,13 @@ NATIVE = frozenset((str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian)))
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 _TABLE_BYTES = 8
+
+
+class Ahead(Protocol):
+    """Reads pixels before they are asked for."""
+
+    def take(self, cells: NativeCells) -> NativeReading | None:
+        """Return the reading of just these cells, None where there is none; any other is given up."""
 
 
 class NotPlainError(Exception):
@@ -46,6 +54,11 @@ class Scale:
     intercept: int | None
     factors: tuple[float, ...] = ()
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the samples."""
+        return np.dtype(np.float32 if self.intercept is None else np.int16)
+
 
 def is_fast(frames: Sequence[Frame]) -> bool:
     """Tell whether all frames are single objects of 16-bit grey cells, native or in a codec that takes one frame."""
@@ -58,17 +71,20 @@ def is_fast(frames: Sequence[Frame]) -> bool:
     return len(layouts) == 1 and is_known and all(frame.transform.lookup_table is None for frame in frames)
 
 
-def fill_fast(frames: Sequence[Frame], scale: Scale, out: Samples, limits: PixelLimits) -> tuple[int, int]:
+def fill_fast(
+    frames: Sequence[Frame], scale: Scale, limits: PixelLimits, ahead: Ahead | None = None
+) -> tuple[Samples, int, int]:
     """Fill a volume.
 
     Args:
         frames: one a slice, as ``is_fast`` takes them.
         scale: what the stored values become.
-        out: (slice, row, column) int16 for whole numbers, modulo 2^16 where they do not fit; float32 for floats.
         limits: bounds on a file.
+        ahead: what may have been read already.
 
     Returns:
-        Lowest and highest whole number; zeros for floats.
+        (slice, row, column) int16 for whole numbers, modulo 2^16 where they do not fit, or float32; and the lowest and
+        highest whole number, zeros for floats.
 
     Raises:
         Undecodable: ``E302`` for a file that is cut short, ``E308`` and ``E313`` by a codec.
@@ -76,60 +92,30 @@ def fill_fast(frames: Sequence[Frame], scale: Scale, out: Samples, limits: Pixel
     """
     head = frames[0].layout
     codec = None if head.transfer_syntax_uid in NATIVE else frame_codec(head)
-    filler = _Filler(frames, scale, out, codec, limits)
-    if codec is None:
-        found = _fill_native(filler)
-        if found is not None:
-            return found
-    ranges = in_threads(filler.run, spans(len(frames), 8 if codec else 2), 0)
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
-
-
-def _fill_native(filler: "_Filler") -> tuple[int, int] | None:
-    """Fill from files of native cells by compiled code alone; None where the platform has no calls for it."""
-    from hounsfield.file_kernels import pack_names
-    from hounsfield.image.fill_kernels import read_floats, read_words
-
-    frames, out = filler.frames, filler.out.reshape(len(filler.frames), -1)
-    names = pack_names([str(frame.instance.path) for frame in frames])
-    spans_of = [frame.pixels for frame in frames if frame.pixels is not None]
-    if names is None or len(spans_of) != len(frames):
-        return None
-    offsets = np.array([span.offset for span in spans_of], dtype=np.int64)
-    layout, parts = frames[0].layout, spans(len(frames), 8 * core_count())
-    if filler.scale.intercept is not None:
-        form = (layout.bits_stored, layout.is_signed, filler.scale.intercept)
-        found = in_threads(read_words, [(names, offsets, out.view(np.uint16), form, part) for part in parts])
-    else:
-        where = (offsets, _scales(frames, filler.scale.factors))
-        shape = (layout.bits_stored, layout.is_signed)
-        failed = in_threads(read_floats, [(names, where, out, shape, part) for part in parts])
-        found = [(index, 0, 0) for index in failed]
-    for index, _, _ in found:
-        if index >= 0:
-            filler.explain(index)
-    return min(low for _, low, _ in found), max(high for _, _, high in found)
-
-
-def _scales(frames: Sequence[Frame], factors: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return slope, intercept and factor of each frame."""
-    scales = np.ones((len(frames), 3), dtype=np.float64)
-    scales[:, 0] = [frame.transform.slope for frame in frames]
-    scales[:, 1] = [frame.transform.intercept for frame in frames]
-    if factors:
-        scales[:, 2] = factors
-    return scales
+    filler = _Filler(frames, scale, codec, limits)
+    cells = native_cells(frames, scale.intercept, scale.factors) if codec is None else None
+    reading = ahead.take(cells) if ahead and cells else None
+    if reading is None and cells is not None:
+        reading = reading_of(cells)
+    if reading is not None:
+        failed, low, high = reading.finish()
+        if failed is not None:
+            filler.explain(failed)
+        return reading.array, low, high
+    array: Samples = np.empty((len(frames), head.rows, head.columns), dtype=scale.dtype)
+    parts = [(start, stop, array) for start, stop in spans(len(frames), 8 if codec else 2)]
+    ranges = in_threads(filler.run, parts)
+    return array, min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 @dataclass(frozen=True)
 class _Filler:
     frames: Sequence[Frame]
     scale: Scale
-    out: Samples
     codec: FrameCodec | None
     limits: PixelLimits
 
-    def run(self, start: int, stop: int) -> tuple[int, int]:
+    def run(self, start: int, stop: int, out: Samples) -> tuple[int, int]:
         """Fill some slices and return the range of their values."""
         from hounsfield.image.fill_kernels import settle, to_float
 
@@ -138,7 +124,7 @@ class _Filler:
         lowest, highest = 1 << 30, -(1 << 30)
         for index in range(start, stop):
             frame = self.frames[index]
-            slot = self.out[index].reshape(-1)
+            slot = out[index].reshape(-1)
             if self.scale.intercept is None:
                 self._bring(frame, cells)
                 factor = self.scale.factors[index] if self.scale.factors else 1.0

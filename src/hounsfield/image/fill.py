@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hounsfield.core.study import InstanceRef
 from hounsfield.image.decode import decode_frames
-from hounsfield.image.fast_fill import NotPlainError, Scale, fill_fast, is_fast
+from hounsfield.image.fast_fill import Ahead, NotPlainError, Scale, fill_fast, is_fast
 from hounsfield.image.frame import Frame
 from hounsfield.image.isolated import decode_object, is_isolated
 from hounsfield.image.layout import PixelLayout
@@ -21,7 +21,9 @@ from hounsfield.image.stack import Stack
 Samples = npt.NDArray[Any]
 
 
-def fill_volume(stack: Stack, meaning: Meaning, limits: PixelLimits, as_float: bool = False) -> Samples:
+def fill_volume(
+    stack: Stack, meaning: Meaning, limits: PixelLimits, as_float: bool = False, ahead: Ahead | None = None
+) -> Samples:
     """Decode the frames of a stack into one array.
 
     Args:
@@ -29,6 +31,7 @@ def fill_volume(stack: Stack, meaning: Meaning, limits: PixelLimits, as_float: b
         meaning: factors on their values.
         limits: bounds checked before anything is allocated.
         as_float: give float32 (float64 for doubles) where whole numbers would do; colour stays what it is.
+        ahead: what may have been read already.
 
     Returns:
         (slice, row, column), or (channel, slice, row, column) for colour. Integers stay integers where slope and
@@ -46,7 +49,7 @@ def fill_volume(stack: Stack, meaning: Meaning, limits: PixelLimits, as_float: b
     limits.require_samples(shape, kind.itemsize, head.uid)
     if is_fast(stack.frames):
         try:
-            return _fill_fast(stack, meaning, intercept, limits)
+            return _fill_fast(stack, Scale(_whole(intercept), meaning.factors), limits, ahead)
         except NotPlainError:
             pass  # the careful way says what is wrong, if anything is
     array = np.empty(shape, dtype=kind)
@@ -60,13 +63,14 @@ def fill_volume(stack: Stack, meaning: Meaning, limits: PixelLimits, as_float: b
     return array if intercept is None else _shift(array, int(intercept))
 
 
-def _fill_fast(stack: Stack, meaning: Meaning, intercept: float | None, limits: PixelLimits) -> Samples:
+def _whole(intercept: float | None) -> int | None:
+    return None if intercept is None else int(intercept)
+
+
+def _fill_fast(stack: Stack, scale: Scale, limits: PixelLimits, ahead: Ahead | None) -> Samples:
     """Fill from the files themselves, with the same result as the careful way."""
-    layout = stack.frames[0].layout
-    whole = None if intercept is None else int(intercept)
-    shape = (len(stack.frames), layout.rows, layout.columns)
-    array: Samples = np.empty(shape, dtype=np.float32 if whole is None else np.int16)
-    low, high = fill_fast(stack.frames, Scale(whole, meaning.factors), array, limits)
+    layout, whole = stack.frames[0].layout, scale.intercept
+    array, low, high = fill_fast(stack.frames, scale, limits, ahead)
     if whole is None or (low >= -32768 and high <= 32767):
         return array
     cells = array.view(np.uint16)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.claims import Counter, claim
 from hounsfield.compiled import compiled
 from hounsfield.file_kernels import Names, read_at
 
@@ -12,7 +13,6 @@ Words = npt.NDArray[np.uint16]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Form = tuple[int, bool]
-Span = tuple[int, int]
 
 BROKEN = -1
 """A run-length segment ends before its plane is full, or runs beyond it."""
@@ -23,57 +23,65 @@ NONE = -1
 
 @compiled
 def read_words(
-    names: Names, offsets: npt.NDArray[np.int64], out: npt.NDArray[np.uint16], form: tuple[int, bool, int], span: Span
+    names: Names, offsets: npt.NDArray[np.int64], out: Words, form: tuple[int, bool, int], counter: Counter
 ) -> tuple[int, int, int]:
-    """Read some frames of native cells into their slices and settle them there.
+    """Read frames of native cells into their slices and settle them there, until no slice is left to claim.
 
     Args:
         names: the file of each slice.
         offsets: (n,) where the cells begin in it.
         out: (n, cells).
         form: Bits Stored, whether in two's complement, and the intercept.
-        span: first slice and the one after the last.
+        counter: shared by the threads that fill the volume.
 
     Returns:
         The slice whose file is too short or gone, ``NONE`` for none; the lowest and the highest sum.
     """
     bits, is_signed, intercept = form
     lowest, highest = 1 << 30, -(1 << 30)
-    for index in range(span[0], span[1]):
+    index = claim(counter)
+    while index < out.shape[0]:
         cells = out[index]
         target = cells.view(np.uint8)
         if read_at(names, index, offsets[index], target) != target.size:
             return index, lowest, highest
         low, high = settle(cells, bits, is_signed, intercept)
         lowest, highest = min(lowest, low), max(highest, high)
+        index = claim(counter)
     return NONE, lowest, highest
 
 
 @compiled
 def read_floats(
-    names: Names, where: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]], out: Floats, form: Form, span: Span
-) -> int:
-    """Read some frames of native cells and write them as floats into their slices.
+    names: Names,
+    where: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]],
+    out: Floats,
+    form: Form,
+    counter: Counter,
+) -> tuple[int, int, int]:
+    """Read frames of native cells and write them as floats into their slices, until no slice is left to claim.
 
     Args:
         names: the file of each slice.
         where: (n,) where the cells begin in it, and (n, 3) slope, intercept and factor.
         out: (n, cells).
         form: Bits Stored, and whether in two's complement.
-        span: first slice and the one after the last.
+        counter: shared by the threads that fill the volume.
 
     Returns:
-        The slice whose file is too short or gone, ``NONE`` for none.
+        The slice whose file is too short or gone, ``NONE`` for none; two zeros in the place of a range.
     """
     offsets, scales = where
     cells = np.empty(out.shape[1], dtype=np.uint16)
     target = cells.view(np.uint8)
-    for index in range(span[0], span[1]):
+    index = claim(counter)
+    while index < out.shape[0]:
         if read_at(names, index, offsets[index], target) != target.size:
-            return index
+            return index, 0, 0
         scale = (scales[index, 0], scales[index, 1], scales[index, 2])
         to_float(cells, form[0], form[1], scale, out[index])
-    return NONE
+        index = claim(counter)
+    return NONE, 0, 0
 
 
 @compiled

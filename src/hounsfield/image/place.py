@@ -1,6 +1,7 @@
 """Where one frame lies and what its spacing is worth, before frames are stacked."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,12 +43,14 @@ class FramePlace:
         """Whether the frame has a place in the patient."""
         return self.position_mm is not None and self.cosines is not None
 
-    @property
+    @cached_property
     def normal(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         """Unit normal of the plane: row direction x column direction."""
         cosines = np.asarray(self.cosines or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
-        normal = np.cross(cosines[:3], cosines[3:])
-        return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
+        across = np.cross(cosines[:3], cosines[3:])
+        normal = np.asarray(across / np.linalg.norm(across), dtype=np.float64)
+        normal.flags.writeable = False
+        return normal
 
 
 def read_place(attributes: FrameAttributes, modality: str, frame_index: int) -> FramePlace:

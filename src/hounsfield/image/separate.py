@@ -100,13 +100,12 @@ def _positions(frames: Sequence[Frame]) -> list[list[Frame]]:
     normal = frames[0].place.normal
     heights = np.asarray([frame.place.position_mm or (0.0, 0.0, 0.0) for frame in frames]) @ normal
     order = np.argsort(heights, kind="stable")
+    is_new = np.diff(heights[order], prepend=-np.inf) > POSITION_TOLERANCE_MM
     groups: list[list[Frame]] = []
-    last = -np.inf
-    for index in order:
-        if heights[index] - last > POSITION_TOLERANCE_MM:
+    for index, begins in zip(order.tolist(), is_new.tolist(), strict=True):
+        if begins:
             groups.append([])
         groups[-1].append(frames[index])
-        last = heights[index]
     return groups
 
 

@@ -6,8 +6,9 @@ moves from slice to slice (``MOVING``), which is read by itself. Whatever is odd
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from pydicom.dataset import Dataset
 from hounsfield.core.geometry import Triple
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import HounsfieldError, UnsupportedModality
-from hounsfield.header_walk import FEWEST, HeaderStatus, walk_headers
+from hounsfield.header_walk import FEWEST, HeaderStatus, Walked, walk_headers
 from hounsfield.image.attributes import FrameAttributes
 from hounsfield.image.frame import Frame, PixelSpan, describe_frames, read_frames
 from hounsfield.image.limits import PixelLimits
@@ -26,6 +27,7 @@ from hounsfield.image.place import FramePlace
 from hounsfield.image.reading import read_header
 from hounsfield.image.times import moment_of
 from hounsfield.image.transform import read_transform
+from hounsfield.image.values import numbers_in
 from hounsfield.image.voi import read_presentation
 
 PIXEL_DATA = 0x7FE00010
@@ -40,6 +42,7 @@ _LARGEST_TEXT = 128
 _TEXT_VRS = frozenset((0, *(ord(vr[0]) << 8 | ord(vr[1]) for vr in ("DS", "DA", "TM", "DT"))))
 
 Read = list[Frame] | HounsfieldError
+Walk = Callable[[Sequence[Path], Sequence[int]], Walked]
 
 
 class Consulted:
@@ -93,9 +96,14 @@ class _Own(FrameAttributes):
 
 
 def read_series_frames(
-    instances: Sequence[InstanceRef], limits: PixelLimits
+    instances: Sequence[InstanceRef], limits: PixelLimits, walk: Walk = walk_headers
 ) -> tuple[list[Frame], list[UnsupportedModality]]:
     """Read the header of every instance.
+
+    Args:
+        instances: of one series.
+        limits: bounds.
+        walk: walks the headers of files.
 
     Returns:
         The frames, and the refusals of objects that hold no image.
@@ -105,7 +113,7 @@ def read_series_frames(
     """
     frames: list[Frame] = []
     refused: list[UnsupportedModality] = []
-    reads = iter(_Together(instances, limits)) if len(instances) >= FEWEST else _alone(instances, limits)
+    reads = iter(_Together(instances, limits, walk)) if len(instances) >= FEWEST else _alone(instances, limits)
     for read in reads:
         if isinstance(read, UnsupportedModality):
             refused.append(read)
@@ -127,9 +135,10 @@ def _alone(instances: Iterable[InstanceRef], limits: PixelLimits) -> Iterator[Re
 class _Together:
     """Compares the headers of a series with the first one that was parsed, and parses those that differ."""
 
-    def __init__(self, instances: Sequence[InstanceRef], limits: PixelLimits) -> None:
+    def __init__(self, instances: Sequence[InstanceRef], limits: PixelLimits, walk: Walk) -> None:
         self._instances = instances
         self._limits = limits
+        self._walk = walk
         self._models: dict[tuple[object, ...], _Model] = {}
 
     def __iter__(self) -> Iterator[Read]:
@@ -142,7 +151,7 @@ class _Together:
             yield from _alone(self._instances, self._limits)
             return
         asked = sorted(tag for keyword in head.keywords - set(MOVING) if (tag := tag_for_keyword(keyword)))
-        self._walked = walk_headers([instance.path for instance in self._instances], [*asked, *_tags(MOVING)])
+        self._walked = self._walk([instance.path for instance in self._instances], [*asked, *_tags(MOVING)])
         constant = [self._walked.is_constant(column) for column in range(len(asked) + len(MOVING))]
         differing = [self._raws(column) for column in range(len(asked)) if not constant[column]]
         syntaxes = self._walked.syntax.tolist()
@@ -163,7 +172,9 @@ class _Together:
         self._still = {keyword: self._walked.value(row, column) for keyword, column in columns.items()}
         moved = [keyword for keyword, column in columns.items() if not constant[column]]
         self._moved = {keyword: self._walked.values(columns[keyword]) for keyword in moved}
-        self._positions = _positions(self._moved.get(MOVING[0], ()))
+        positions = numbers_in(self._moved.get(MOVING[0], ()), 3)
+        self._positions = [] if positions is None else [(x, y, z) for x, y, z in positions.tolist()]
+        self._is_position_alone = moved == [MOVING[0]]
         self._has_times = any(keyword in self._moved for keyword in (*_TIMES, "StudyDate"))
 
     def _plain_rows(self, asked: int) -> npt.NDArray[np.bool_]:
@@ -224,8 +235,11 @@ class _Together:
             ValueError: a moving value is not what it should be.
         """
         known = model.moving
-        moved = {keyword for keyword, values in self._moved.items() if values[row] != known[keyword]}
         own: dict[str, object] = {"instance": instance, "pixels": self._spans[row]}
+        if self._is_position_alone and self._moved[MOVING[0]][row] != known[MOVING[0]]:
+            own["place"] = self._placed(model.frame.place, row)
+            return _copied(model.frame, own)
+        moved = {keyword for keyword, values in self._moved.items() if values[row] != known[keyword]}
         if MOVING[0] in moved:
             own["place"] = self._placed(model.frame.place, row)
         if not moved.isdisjoint((*_SCALE, *_WINDOW)):
@@ -265,17 +279,6 @@ def _tags(keywords: Iterable[str]) -> list[int]:
 
 def _text(raw: bytes) -> str:
     return raw.decode("ascii").strip(" \0")
-
-
-def _positions(raws: Sequence[bytes]) -> list[Triple]:
-    """Return the positions of all rows, nothing unless each is three finite numbers."""
-    if not raws or any(raw.count(b"\\") != 2 for raw in raws):
-        return []
-    try:
-        numbers = list(map(float, b"\\".join(raws).replace(b"\0", b" ").decode("ascii").split("\\")))
-    except ValueError:
-        return []
-    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)) if np.isfinite(numbers).all() else []
 
 
 def _position(raw: bytes) -> Triple:

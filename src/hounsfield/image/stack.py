@@ -59,6 +59,9 @@ def projections(frames: Sequence[Frame]) -> npt.NDArray[np.float64]:
 
 def _drop_repeated(frames: Sequence[Frame], series_uid: str, issues: list[QualityIssue]) -> list[Frame]:
     """Keep one of each frame that came twice, in an order that does not depend on the files."""
+    singles = {frame.instance.sop_instance_uid: frame for frame in frames}
+    if len(singles) == len(frames):
+        return [singles[uid] for uid in sorted(singles)]
     ordered = sorted(frames, key=lambda frame: (frame.uid, frame.frame_index, frame.instance.sha256))
     kept: dict[tuple[str, int], Frame] = {}
     for frame in ordered:
@@ -100,16 +103,17 @@ def _group(frames: Sequence[Frame]) -> list[list[Frame]]:
     groups: dict[Hashable, list[Frame]] = defaultdict(list)
     orientations: list[npt.NDArray[np.float64]] = []
     spacings: list[npt.NDArray[np.float64]] = []
-    clusters: dict[tuple[float, ...] | None, int] = {}
-    spacing_clusters: dict[tuple[float, ...] | None, int] = {}
+    groups_of: dict[Hashable, list[Frame]] = {}
     for frame in frames:
-        way, apart = frame.place.cosines, frame.place.spacing_mm
-        if way not in clusters:
-            clusters[way] = _cluster(way or (), orientations, _is_same_direction)
-        if apart not in spacing_clusters:
-            spacing_clusters[apart] = _cluster(apart or (), spacings, _is_same_spacing)
-        cosines, spacing = clusters[way], spacing_clusters[apart]
-        groups[(_size(frame), _is_localizer(frame), _reference(frame), _mark(frame), cosines, spacing)].append(frame)
+        # Frames that were read alike share these very objects, and so their group.
+        alike = (id(frame.layout), id(frame.facts), id(frame.marks), frame.place.cosines, frame.place.spacing_mm)
+        group = groups_of.get(alike)
+        if group is None:
+            way = _cluster(frame.place.cosines or (), orientations, _is_same_direction)
+            apart = _cluster(frame.place.spacing_mm or (), spacings, _is_same_spacing)
+            group = groups[(_size(frame), _is_localizer(frame), _reference(frame), _mark(frame), way, apart)]
+            groups_of[alike] = group
+        group.append(frame)
     return list(groups.values())
 
 

@@ -272,3 +272,41 @@ def test_pictures_of_several_sizes_do_not_disturb_each_other(tmp_path):
     for place, instance in enumerate(instances):
         np.testing.assert_array_equal(together[place], read_reduced([instance], 30, 40).array[0])
     assert read_reduced([], 30, 40).array.shape == (0, 30, 40)
+
+
+def many(folder: Path) -> list[InstanceRef]:
+    """Write films of every kind that can and that cannot be reduced together."""
+    signed = (picture(16, 5).astype(np.int32) - 32768).astype(np.int16)
+    small = picture(16, 6)[:90, :101]
+    return [
+        *(write_dicom(folder / f"{index}", picture(16, index), **changes) for index, changes in enumerate(CHANGES)),
+        write_dicom(folder / "signed", signed, BitsStored=13, HighBit=12),
+        write_dicom(folder / "implicit", picture(16, 7), ImplicitVRLittleEndian),
+        write_dicom(folder / "compressed", picture(16, 8), RLELossless),
+        write_dicom(folder / "bytes", picture(8, 9)),
+        write_dicom(folder / "small", small),
+        write_dicom(folder / "last", picture(16, 10), InstanceNumber=4),
+    ]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_films_reduced_together_are_those_of_the_common_reader(tmp_path, threads):
+    films = many(tmp_path)
+    found = read_reduced(films, 56, 47, threads)
+    for place, film in enumerate(films):
+        expected = expected_of(film, 56, 47)
+        np.testing.assert_allclose(found.array[place], expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+        alone = read_reduced([film], 56, 47)
+        assert found.is_inverted[place] == alone.is_inverted[0]
+
+
+@pytest.mark.parametrize("victim", [0, 4])
+def test_one_bad_film_among_many_is_named(tmp_path, victim):
+    films = many(tmp_path)
+    films[victim].path.write_bytes(films[victim].path.read_bytes()[:-600])
+    with pytest.raises(HounsfieldError) as caught:
+        read_reduced(films, 56, 47)
+    assert caught.value.uid == films[victim].sop_instance_uid
+    films[victim].path.write_bytes(b"")
+    with pytest.raises(HounsfieldError):
+        read_reduced(films, 56, 47)

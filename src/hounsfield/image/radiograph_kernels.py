@@ -1,11 +1,14 @@
 """Compiled loops that undo the line filters of PNG and average areas, straight from the bytes of a file."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.claims import Counter, claim
 from hounsfield.compiled import compiled, compiled_reordered
+from hounsfield.file_kernels import Names, read_at
+from hounsfield.image.fill_kernels import NONE, settle
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -122,6 +125,41 @@ def add_line(line: npt.NDArray[Any], weight: float, total: npt.NDArray[np.float3
         total[column] += np.float32(line[column]) * scale
 
 
+class Columns(NamedTuple):
+    """Which source columns each target column covers, and how much of each.
+
+    Attributes:
+        places: (k, column) the k-th source column of each target column.
+        weights: (k, column) the part of it that is covered; 0 where there are fewer.
+    """
+
+    places: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+
+
+@compiled
+def cover_columns(columns: int, targets: int) -> Columns:
+    """Return what each of fewer, or as many, target columns covers."""
+    width = columns // targets + 2
+    places, weights = np.zeros((width, targets), np.int64), np.zeros((width, targets), np.float32)
+    for target in range(targets):
+        start, stop = target * columns / targets, (target + 1) * columns / targets
+        for place in range(width):
+            source = int(start) + place
+            places[place, target] = min(source, columns - 1)
+            weights[place, target] = max(min(stop, source + 1) - max(start, source), 0.0)
+    return Columns(places, weights)
+
+
+@compiled_reordered
+def _add_columns(total: npt.NDArray[np.float32], covered: Columns, out: npt.NDArray[np.float32]) -> None:
+    """Write the weighted sums of a row; the sums of all columns run side by side."""
+    out[:] = 0
+    for place in range(covered.places.shape[0]):
+        for column in range(out.size):
+            out[column] += total[covered.places[place, column]] * covered.weights[place, column]
+
+
 @compiled
 def average_areas(samples: npt.NDArray[Any], out: npt.NDArray[np.float32], slope: float, intercept: float) -> None:
     """Write the mean of the area that each target sample covers, rescaled.
@@ -133,23 +171,66 @@ def average_areas(samples: npt.NDArray[Any], out: npt.NDArray[np.float32], slope
         intercept: of the rescaling.
     """
     rows, columns = samples.shape
-    area = rows / out.shape[0] * columns / out.shape[1]
-    edges = np.empty((out.shape[1], 2), np.int64)
-    parts = np.empty((out.shape[1], 2), np.float64)
-    for column in range(out.shape[1]):
-        start, stop = column * columns / out.shape[1], (column + 1) * columns / out.shape[1]
-        low, top = int(start), min(int(np.ceil(stop)), columns)
-        edges[column, 0], edges[column, 1] = low, top
-        parts[column, 0], parts[column, 1] = start - low, top - stop
+    covered = cover_columns(columns, out.shape[1])
+    factor = slope / (rows / out.shape[0] * columns / out.shape[1])
     total = np.empty(columns, np.float32)
     for row in range(out.shape[0]):
         total[:] = 0
         first, after = row * rows / out.shape[0], (row + 1) * rows / out.shape[0]
         for source in range(int(first), min(int(np.ceil(after)), rows)):
             add_line(samples[source], min(after, source + 1) - max(first, source), total)
+        _add_columns(total, covered, out[row])
         for column in range(out.shape[1]):
-            low, top = edges[column]
-            found = -total[low] * parts[column, 0] - total[top - 1] * parts[column, 1]
-            for source in range(low, top):
-                found += total[source]
-            out[row, column] = found / area * slope + intercept
+            out[row, column] = np.float64(out[row, column]) * factor + intercept
+
+
+class Films(NamedTuple):
+    """Native pictures of 16-bit cells, one a file.
+
+    Attributes:
+        offsets: (n,) where the cells begin in each file.
+        shapes: (n, 2) rows and columns.
+        forms: (n, 2) Bits Stored, and 1 for two's complement.
+        scales: (n, 2) slope and intercept.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    shapes: npt.NDArray[np.int64]
+    forms: npt.NDArray[np.int64]
+    scales: npt.NDArray[np.float64]
+
+
+@compiled
+def reduce_films(names: Names, films: Films, out: npt.NDArray[np.float32], counter: Counter) -> int:
+    """Read pictures and average each to one size, until none is left to claim.
+
+    Args:
+        names: the files.
+        films: what lies in them.
+        out: (n, row, column).
+        counter: shared by the threads at work.
+
+    Returns:
+        The picture whose file is too short or gone, ``NONE`` for none.
+    """
+    largest = 0
+    for index in range(films.shapes.shape[0]):
+        largest = max(largest, films.shapes[index, 0] * films.shapes[index, 1])
+    cells = np.empty(largest, np.uint16)
+    index = int(claim(counter))
+    while index < out.shape[0]:
+        rows, columns = films.shapes[index]
+        part = cells[: rows * columns]
+        target = part.view(np.uint8)
+        if read_at(names, index, films.offsets[index], target) != target.size:
+            return index
+        bits, is_signed = films.forms[index]
+        if bits < 16:
+            settle(part, bits, is_signed == 1, 0)
+        picture = part.reshape(rows, columns)
+        if is_signed == 1:
+            average_areas(picture.view(np.int16), out[index], films.scales[index, 0], films.scales[index, 1])
+        else:
+            average_areas(picture, out[index], films.scales[index, 0], films.scales[index, 1])
+        index = int(claim(counter))
+    return NONE

@@ -113,8 +113,7 @@ def read_series_frames(
     """
     frames: list[Frame] = []
     refused: list[UnsupportedModality] = []
-    reads = iter(_Together(instances, limits, walk)) if len(instances) >= FEWEST else _alone(instances, limits)
-    for read in reads:
+    for read in read_each(instances, limits, walk):
         if isinstance(read, UnsupportedModality):
             refused.append(read)
         elif isinstance(read, HounsfieldError):
@@ -122,6 +121,11 @@ def read_series_frames(
         else:
             frames += read
     return frames, refused
+
+
+def read_each(instances: Sequence[InstanceRef], limits: PixelLimits, walk: Walk = walk_headers) -> Iterator[Read]:
+    """Yield the frames of every instance, whatever series it belongs to, or the reason why it has none."""
+    return iter(_Together(instances, limits, walk)) if len(instances) >= FEWEST else _alone(instances, limits)
 
 
 def _alone(instances: Iterable[InstanceRef], limits: PixelLimits) -> Iterator[Read]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import pydicom
 import pytest
 from PIL import Image
 
@@ -347,3 +348,15 @@ def test_instances_come_in_the_order_of_their_numbers(tmp_path):
 def test_every_refusal_is_of_the_archive():
     assert issubclass(Refused, HounsfieldError)
     assert Refused("E104").exit_code == 3
+
+
+def test_who_wants_to_see_headers_is_told_of_all_files_at_once(tmp_path):
+    for index in range(9):
+        dataset = pydicom.dcmread(PYDICOM_DATA / "CT_small.dcm")
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{index}"
+        dataset.save_as(tmp_path / f"{index}.dcm")
+    told = []
+    with open_source(tmp_path, digests=False, seen=lambda paths, walked: told.append((paths, len(walked)))) as archive:
+        count = sum(len(series.instances) for study in archive.studies for series in study.series)
+    assert told == [([tmp_path / f"{index}.dcm" for index in range(9)], 9)]
+    assert count == 9

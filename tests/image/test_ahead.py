@@ -178,3 +178,23 @@ def test_what_nobody_takes_is_stopped_and_let_go(tmp_path: Path) -> None:
     ahead.close()
     assert reading.array.size == 0
     assert ahead._reading is None
+
+
+def test_headers_are_walked_from_memory_and_in_the_order_of_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hounsfield.header_walk import walk_headers
+
+    paths = write(tmp_path)
+    walked = walk_headers(paths, [0x00080018])
+    ahead = ReadAhead(PixelLimits(), as_float=False)
+    monkeypatch.setattr(module, "core_count", lambda: 1)
+    ahead.see(paths, walked)
+    series = series_of(list(reversed(paths)))
+    assert [instance.path for instance in ahead.in_order(series.instances)] == paths
+    assert list(ahead.in_order(series.instances[:5])) == list(series.instances[:5])
+    fresh = walk_headers(paths[2:5], [0x00200032])
+    monkeypatch.setattr(module, "walk_headers", lambda *given: pytest.fail("read again"))
+    assert ahead.walk(paths[2:5], [0x00200032]).values(0) == fresh.values(0)
+    monkeypatch.setattr(module, "walk_headers", lambda *given: fresh)
+    assert ahead.walk([tmp_path / "another"], [0x00200032]) is fresh

@@ -3,7 +3,6 @@
 import os
 import shutil
 
-import pydicom
 import pytest
 from PIL import Image
 
@@ -352,9 +351,7 @@ def test_every_refusal_is_of_the_archive():
 
 def test_who_wants_to_see_headers_is_told_of_all_files_at_once(tmp_path):
     for index in range(9):
-        dataset = pydicom.dcmread(PYDICOM_DATA / "CT_small.dcm")
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{index}"
-        dataset.save_as(tmp_path / f"{index}.dcm")
+        write_ct(tmp_path / f"{index}.dcm", SOPInstanceUID=f"1.2.3.{index}")
     told = []
     with open_source(tmp_path, digests=False, seen=lambda paths, walked: told.append((paths, len(walked)))) as archive:
         count = sum(len(series.instances) for study in archive.studies for series in study.series)

@@ -11,6 +11,7 @@ MAIN_PATH = "cases clinical cli core demo evaluate finding image metrics model p
 VERBS = (
     "analyse",
     "check",
+    "compare",
     "convert",
     "data",
     "demo",

@@ -1,7 +1,5 @@
 """Compiled inner loops of filling a volume: what one frame goes through while it lies in the cache."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -134,39 +132,37 @@ def to_float(
     """Write stored cells as floats: slope and intercept in double precision, then a factor in single precision.
 
     Args:
-        cells: 1-D cells of one frame; they are settled in place.
-        bits: Bits Stored.
+        cells: 1-D cells of one frame.
+        bits: Bits Stored; what lies above is dropped, or filled with the sign.
         is_signed: two's complement.
         scale: slope, intercept and factor.
         out: 1-D samples, as many as cells.
     """
     slope, intercept, factor = scale
     is_whole = slope == 1.0 and factor == 1.0 and abs(intercept) < 65536.0 and intercept == np.floor(intercept)
-    if bits < 16:
-        settle(cells, bits, is_signed, 0)
-    if is_signed and is_whole:
-        _add(cells.view(np.int16), np.float32(intercept), out)
-    elif is_whole:
-        _add(cells, np.float32(intercept), out)
-    elif is_signed:
-        _scale(cells.view(np.int16), slope, intercept, np.float32(factor), out)
+    mask, sign = np.int32((1 << bits) - 1), np.int32(1 << (bits - 1) if is_signed else 0)
+    if is_whole:
+        _add(cells, (mask, sign), np.float32(intercept), out)
     else:
-        _scale(cells, slope, intercept, np.float32(factor), out)
+        _scale(cells, (mask, sign), (slope, intercept, np.float32(factor)), out)
 
 
 @compiled
-def _add(values: npt.NDArray[Any], intercept: np.float32, out: npt.NDArray[np.float32]) -> None:
-    """Add in single precision, which holds all sums of two numbers below 2^17 exactly."""
-    for index in range(values.size):
-        out[index] = np.float32(values[index]) + intercept
+def _add(cells: Words, form: tuple[np.int32, np.int32], intercept: np.float32, out: Floats) -> None:
+    """Spread the sign and add in single precision, which holds all sums of two numbers below 2^17 exactly."""
+    mask, sign = form
+    for index in range(cells.size):
+        value = np.int32(np.int32(np.int32(cells[index]) & mask) ^ sign) - sign
+        out[index] = np.float32(np.int32(value)) + intercept
 
 
 @compiled
-def _scale(
-    values: npt.NDArray[Any], slope: float, intercept: float, factor: np.float32, out: npt.NDArray[np.float32]
-) -> None:
-    for index in range(values.size):
-        out[index] = np.float32(np.float64(values[index]) * slope + intercept) * factor
+def _scale(cells: Words, form: tuple[np.int32, np.int32], scale: tuple[float, float, np.float32], out: Floats) -> None:
+    mask, sign = form
+    slope, intercept, factor = scale
+    for index in range(cells.size):
+        value = np.int32(np.int32(np.int32(cells[index]) & mask) ^ sign) - sign
+        out[index] = np.float32(np.float64(value) * slope + intercept) * factor
 
 
 @compiled

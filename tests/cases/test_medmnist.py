@@ -162,9 +162,9 @@ def test_a_cut_file_and_a_text_file(tmp_path):
 
 
 def test_a_file_without_the_keys(tmp_path):
-    error = refusal(save(tmp_path / "x.npz", x=np.zeros(3), y=np.zeros(3)))
+    error = refusal(save(tmp_path / "x.npz", a=np.zeros(3), b=np.zeros(3)))
     assert error.code == "E801"
-    assert "x, y" in error.text()
+    assert "a, b" in error.text()
 
 
 def test_a_header_that_declares_eight_gigabytes_is_refused_before_memory_is_taken(tmp_path):

@@ -74,10 +74,20 @@ def label_array_of(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
-    except (OSError, zipfile.BadZipFile):
+            found = next((name for name in LABEL_ARRAYS if name in names), None)
+            is_map = found is not None and len(names) > 1 and _is_map(archive, found)
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         return None
-    found = next((name for name in LABEL_ARRAYS if name in names), None)
-    return found if len(names) > 1 else None
+    return found if is_map else None
+
+
+def _is_map(archive: zipfile.ZipFile, name: str) -> bool:
+    """Tell whether an array covers an image: a number, a row or a column of numbers are labels of whole images."""
+    with archive.open(f"{name}.npy") as member:
+        version = npy.read_magic(member)
+        shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(member)
+    # what can only be a fault is left to the reader, which says so
+    return dtype.hasobject or (len(shape) > 1 and shape[-1] > 1)
 
 
 def as_labels(array: npt.NDArray[Any], name: str) -> Labels:

@@ -1,16 +1,18 @@
-"""Which layout a data set has: class folders, a MedMNIST file, or a manifest of paths and labels."""
+"""Which layout a data set has: class folders, arrays of images and labels, or a manifest of paths and labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from hounsfield.cases.folders import read_class_folders
+from hounsfield.cases.idx import is_idx, read_idx_set
 from hounsfield.cases.manifest import is_manifest, read_manifest
 from hounsfield.cases.medmnist import is_medmnist, read_medmnist
 from hounsfield.cases.names import summary
+from hounsfield.cases.npz_cases import is_npz_cases, read_npz_cases
 from hounsfield.cases.table import CaseTable
 from hounsfield.errors import DatasetError
 
-_TABLE_SUFFIXES = (".csv", ".tsv")
+_TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
 _PREFERRED_TABLES = ("manifest", "cases", "labels", "metadata")
 
 
@@ -19,8 +21,9 @@ def read_cases(data: Path, class_names: Sequence[str] | None = None) -> CaseTabl
 
     Args:
         data: a folder with one folder a class (a level train/val/test above or below it is understood, and folders
-            further down are patients), a MedMNIST npz file or the folder that holds it, a CSV file with the columns
-            path and label (and patient_id, split, others) or the folder that holds it.
+            further down are patients), an npz of images and labels (MedMNIST, MNIST of Keras, one pair) or the folder
+            that holds it, MNIST idx files, a folder of npz files with an image and a label each, a CSV or Excel file
+            with the columns path and label (and patient_id, split, others) or the folder that holds it.
         class_names: the classes to map labels to, in order; found names are compared without case and signs.
 
     Raises:
@@ -42,6 +45,8 @@ def _read_file(data: Path, class_names: Sequence[str] | None) -> CaseTable:
         return read_manifest(data, class_names)
     if data.suffix.lower() == ".npz":
         return read_medmnist(data, class_names)
+    if is_idx(data):
+        return read_idx_set(data, class_names)
     raise DatasetError("E801", found=data.name)
 
 
@@ -60,6 +65,10 @@ def _read_folder(data: Path, class_names: Sequence[str] | None) -> CaseTable:
         raise DatasetError("E817", found=summary([path.name for path in tables]), count=len(tables))
     if tables:
         return read_manifest(tables[0], class_names)
+    if any(is_idx(path) for path in entries):
+        return read_idx_set(data, class_names)
+    if is_npz_cases(data):
+        return read_npz_cases(data, class_names)
     if len(packed) == 1 and not any(path.is_dir() for path in data.iterdir()):
         return read_medmnist(packed[0], class_names)
     return read_class_folders(data, class_names)

@@ -1,4 +1,4 @@
-"""A manifest: a CSV file with a path and a label a row, and patient, part and other columns where they are known."""
+"""A manifest: a CSV or Excel file with a path and a label a row, and patient, part and other columns where known."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hounsfield.cases.excel import sheet_rows
 from hounsfield.cases.names import match_names, part_of, plain, readable, summary
 from hounsfield.cases.readers import FileReader
 from hounsfield.cases.table import Case, CaseTable, Source
@@ -35,7 +36,9 @@ class _Header:
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell whether a CSV file has a column for paths and one for labels."""
+    """Tell whether a CSV or Excel file has a column for paths and one for labels."""
+    if is_workbook(path):
+        return {"path", "label"} <= _header(_first_row(path)).known.keys()
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline(65536)
@@ -45,8 +48,20 @@ def is_manifest(path: Path) -> bool:
     return {"path", "label"} <= header.known.keys()
 
 
+def is_workbook(path: Path) -> bool:
+    """Tell whether a file is named as an Excel workbook."""
+    return path.suffix.lower() == ".xlsx"
+
+
+def _first_row(path: Path) -> list[str]:
+    try:
+        return next(iter(sheet_rows(path, 1)), [])
+    except DatasetError:
+        return []
+
+
 def read_manifest(path: Path, class_names: Sequence[str] | None = None) -> CaseTable:
-    """Return the cases of a CSV manifest; paths are relative to its folder and may not leave it.
+    """Return the cases of a CSV or Excel manifest; paths are relative to its folder and may not leave it.
 
     Columns are found without case and signs: path, label, patient_id, split; every other column is kept for subgroups.
     A label may be a class name, or the number of a class when names are given.
@@ -83,6 +98,22 @@ def _exists(path: Path) -> bool:
 def _read_rows(path: Path) -> tuple[_Rows, _Header]:
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise DatasetError("E815", path=path.name, reason=f"> {MAX_MANIFEST_BYTES // 2**20} MB")
+    columns, rows = _sheet(path) if is_workbook(path) else _text(path)
+    header = _header(columns)
+    if not rows:
+        raise DatasetError("E815", path=path.name, reason="0 rows")
+    absent = [name for name in ("path", "label") if name not in header.known]
+    if absent:
+        raise DatasetError("E813", path=path.name, found=summary(columns), expected=absent[0])
+    return rows, header
+
+
+def _sheet(path: Path) -> tuple[list[str], _Rows]:
+    columns, *rows = sheet_rows(path) or [[]]
+    return columns, [{key: value for key, value in zip(columns, row, strict=True) if key} for row in rows]
+
+
+def _text(path: Path) -> tuple[list[str], _Rows]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if "\0" in text:
@@ -93,13 +124,7 @@ def _read_rows(path: Path) -> tuple[_Rows, _Header]:
         rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError("E815", path=path.name, reason=type(error).__name__) from error
-    header = _header(reader.fieldnames or [])
-    if not rows:
-        raise DatasetError("E815", path=path.name, reason="0 rows")
-    absent = [name for name in ("path", "label") if name not in header.known]
-    if absent:
-        raise DatasetError("E813", path=path.name, found=summary(list(reader.fieldnames or [])), expected=absent[0])
-    return rows, header
+    return list(reader.fieldnames or []), rows
 
 
 def _delimiter(first_line: str) -> str:

@@ -1,8 +1,9 @@
-"""MedMNIST files: one npz with images and labels of the parts train, val and test, or some of them."""
+"""Arrays of images and labels in one npz: MedMNIST, the MNIST file of Keras, or one pair of arrays without parts."""
 
 import math
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,65 @@ MAX_ARRAY_BYTES = 4 * 2**30
 MAX_CLASSES = 1000
 """Most classes, as many as a model package can have."""
 
-_KEYS = {TRAINING: "train", TUNING: "val", TEST: "test"}
+UNDECLARED_PART = ""
+"""The part of arrays that declare none."""
+
+_KEYS = {TRAINING: "train", TUNING: "val", TEST: "test", UNDECLARED_PART: "all"}
+_WHOLE = (("images", "labels"), ("image", "label"), ("x", "y"), ("data", "target"), ("data", "labels"))
 _Array = npt.NDArray[Any]
 
 
 def is_medmnist(path: Path) -> bool:
-    """Tell whether a file is an npz with images and labels of at least one part."""
+    """Tell whether a file is an npz with images and labels of at least one part, or one pair of them."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+            names = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
+            pairs = _pairs(names)
+            if UNDECLARED_PART not in pairs:
+                return bool(pairs)
+            (images, _), (labels, _) = (array_header(archive, key) for key in pairs[UNDECLARED_PART])
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile):
         return False
-    return any({f"{key}_images.npy", f"{key}_labels.npy"} <= names for key in _KEYS.values())
+    # one image and its mask, or its one label, is a case of its own
+    return len(images) > 2 and labels in ((images[0],), (images[0], 1)) and images[0] > 1
+
+
+def _pairs(names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the names of images and labels of each part."""
+    known = {name.lower(): name for name in names}
+    pairs: dict[str, tuple[str, str]] = {}
+    for part in PARTS:
+        key = _KEYS[part]
+        for images, labels in ((f"{key}_images", f"{key}_labels"), (f"x_{key}", f"y_{key}")):
+            if {images, labels} <= known.keys():
+                pairs.setdefault(part, (known[images], known[labels]))
+    for images, labels in _WHOLE:
+        if not pairs and {images, labels} <= known.keys():
+            pairs[UNDECLARED_PART] = (known[images], known[labels])
+    return pairs
 
 
 def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseTable:
-    """Return the cases of a MedMNIST file; its arrays are held in memory and become Volumes row by row.
+    """Return the cases of an npz of arrays; they are held in memory and become Volumes row by row.
+
+    The arrays are ``train_images`` and ``train_labels`` (and ``val``, ``test``) as in MedMNIST, ``x_train`` and
+    ``y_train`` as Keras stores MNIST, or one pair such as ``images`` and ``labels``.
 
     Raises:
         DatasetError: ``E807`` pickled objects, ``E808`` images and labels differ in number, ``E809`` NaN,
             ``E810`` not a readable npz, ``E811`` too large, ``E812`` labels or images of another form, ``E806``.
     """
-    parts = _read_parts(path)
+    return array_table(path, _read_parts(path), class_names, "medmnist")
+
+
+def array_table(
+    path: Path, parts: Mapping[str, tuple[_Array, _Array]], class_names: Sequence[str] | None, layout: str
+) -> CaseTable:
+    """Return images (n, ...) and labels (n,) of each part as a table.
+
+    Raises:
+        DatasetError: ``E806``, ``E808``, ``E809``, ``E812`` as above.
+    """
     labels = {part: _as_labels(values, path, part) for part, (_, values) in parts.items()}
     for part, (images, _) in parts.items():
         _check_images(images, len(labels[part]), path, part)
@@ -55,13 +93,13 @@ def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseT
     for part, values in labels.items():
         start = len(cases)
         cases += [
-            Case(f"{_KEYS[part]}/{row}", int(label), None, part, Source(path, start + row))
+            Case(f"{_KEYS[part]}/{row}", int(label), None, part or None, Source(path, start + row))
             for row, label in enumerate(values)
         ]
     reader = ArrayReader(tuple(images for images, _ in parts.values()))
     issues = (QualityIssue("Q800", Severity.NOTE, {"count": len(cases), "total": len(cases)}),)
     has_names = bool(class_names or published)
-    return CaseTable(readable(path.stem), names, tuple(cases), issues, "medmnist", reader, has_names)
+    return CaseTable(readable(path.stem), names, tuple(cases), issues, layout, reader, has_names)
 
 
 def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
@@ -71,12 +109,10 @@ def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = set(archive.files)
-            for part in PARTS:
-                images, labels = f"{_KEYS[part]}_images", f"{_KEYS[part]}_labels"
-                if {images, labels} <= keys:
-                    _check_size(path, (images, labels))
-                    parts[part] = (archive[images], archive[labels])
-    except (OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+            for part, (images, labels) in _pairs(keys).items():
+                _check_size(path, (images, labels))
+                parts[part] = (archive[images], archive[labels])
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise DatasetError("E810", path=path.name, reason=type(error).__name__) from error
     except ValueError as error:
         pickled = "pickle" in str(error).lower()
@@ -92,14 +128,20 @@ def _check_size(path: Path, keys: tuple[str, str]) -> None:
     """Refuse an array that would fill the memory, by what its header declares and by what the file holds."""
     with zipfile.ZipFile(path) as archive:
         for key in keys:
-            with archive.open(f"{key}.npy") as stream:
-                version = np.lib.format.read_magic(stream)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(stream)
+            shape, dtype = array_header(archive, key)
             size = max(archive.getinfo(f"{key}.npy").file_size, math.prod(shape) * dtype.itemsize)
             if size > MAX_ARRAY_BYTES:
                 limit = MAX_ARRAY_BYTES // 2**20
                 raise DatasetError("E811", path=path.name, found_mb=size // 2**20, expected_mb=limit)
+
+
+def array_header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type that the header of an array declares."""
+    with archive.open(f"{key}.npy") as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    return shape, dtype
 
 
 def _as_labels(values: _Array, path: Path, part: str) -> npt.NDArray[np.int64]:

@@ -29,11 +29,16 @@ class ArrayReader:
     floating-point rows that lie within 0..1 or 0..255 as a whole array. Others keep their values, as arbitrary units.
     """
 
-    def __init__(self, arrays: tuple[npt.NDArray[np.generic], ...]) -> None:
-        """Hold the arrays; an index counts through them one after another."""
+    def __init__(self, arrays: tuple[npt.NDArray[np.generic], ...], *, may_be_display: bool = True) -> None:
+        """Hold the arrays; an index counts through them one after another.
+
+        Args:
+            arrays: the images.
+            may_be_display: whether the range of values may tell that they are display pictures.
+        """
         self.arrays = arrays
         self._starts = np.cumsum([0, *(len(array) for array in arrays)])
-        self._scale = _display_scale(arrays)
+        self._scale = _display_scale(arrays) if may_be_display else None
 
     def row(self, index: int) -> Samples:
         """Return the stored samples of a row."""

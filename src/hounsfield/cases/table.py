@@ -74,7 +74,7 @@ class CaseTable:
         class_names: what a label counts.
         cases: every case, in an order that does not depend on the machine.
         issues: what was noticed while the layout was read.
-        layout: ``class-folders``, ``medmnist`` or ``manifest``.
+        layout: ``class-folders``, ``medmnist``, ``idx``, ``npz-cases`` or ``manifest``.
         reader: how pixels are read.
         has_published_names: whether the class names come from the source, not from mere numbers.
     """

@@ -14,7 +14,9 @@ _SHOWN = 8
 
 
 def data(
-    folder: Annotated[Path, typer.Argument(metavar="DATA", help="Class folders, a MedMNIST npz, or a CSV.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Class folders, arrays (npz, idx), or a CSV or Excel manifest.")
+    ],
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something would spoil a result.")] = False,
     as_json: Json = False,
     language: Tongue = None,

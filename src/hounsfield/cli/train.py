@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="Class folders, a MedMNIST npz, or a CSV of paths and labels.")],
+    data: Annotated[Path, typer.Argument(help="Class folders, arrays (npz, idx), or a CSV or Excel manifest.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
     recipe: RecipeFile = None,
     network: Network = None,

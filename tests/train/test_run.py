@@ -15,7 +15,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from hounsfield.cases.layouts import read_cases  # noqa: E402
+from hounsfield.cases.seen import read_seen  # noqa: E402
 from hounsfield.errors import DatasetError, HounsfieldError, SettingsError  # noqa: E402
+from hounsfield.evaluate.run import EvaluateOptions, evaluate  # noqa: E402
 from hounsfield.model.package import open_package  # noqa: E402
 from hounsfield.model.predictor import Predictor  # noqa: E402
 from hounsfield.train.events import TrainEvent  # noqa: E402
@@ -94,6 +97,28 @@ def test_run_folder_holds_all_that_repeats_and_explains_the_run(
         "confusion-test",
     ):
         assert (folder / f"{name}.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
+
+
+def test_run_folder_says_which_images_were_seen(
+    finished: tuple[TrainResult, list[TrainEvent], Path], tmp_path: Path
+) -> None:
+    """An evaluation of the test part is internal and finds no copies; one of planted training images names them."""
+    result, _, data = finished
+    seen = read_seen(result.run_folder)
+    assert seen is not None
+    assert {name: len(seen.of(name)) for name in ("training", "tuning", "test")} == {
+        "training": 96, "tuning": 48, "test": 40,
+    }  # fmt: skip
+    package, options = open_package(result.model), EvaluateOptions(resamples=20, run_folder=result.run_folder)
+    held_back = evaluate(package, read_cases(data), options=options).subject.origin
+    assert (held_back.kind.value, held_back.training_copies) == ("internal", ())
+    with np.load(next(data.rglob("*.npz"))) as stored:
+        images = np.concatenate([stored["test_images"], stored["train_images"][:5]])
+        labels = np.concatenate([stored["test_labels"], stored["train_labels"][:5]])
+    np.savez(tmp_path / "leaky.npz", test_images=images, test_labels=labels)
+    leaky = evaluate(package, read_cases(tmp_path / "leaky.npz"), options=options)
+    assert len(leaky.subject.origin.training_copies) == 5
+    assert "Q862" in [issue.code for issue in leaky.issues]
 
 
 def test_page_is_whole_by_itself_and_speaks_both_languages(

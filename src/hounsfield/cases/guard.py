@@ -47,6 +47,7 @@ class Examination:
         exact_copies: (k, 2) links between cases with the same pixels.
         near_copies: pairs that look like copies, with their likeness.
         shortcuts: what of the files alone tells the class.
+        digests: SHA-256 of the decoded samples of each case, hexadecimal; empty for an image that was not read.
     """
 
     issues: tuple[QualityIssue, ...]
@@ -55,6 +56,7 @@ class Examination:
     exact_copies: Pairs
     near_copies: NearCopies
     shortcuts: tuple[Shortcut, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 def examine(
@@ -89,17 +91,20 @@ def examine(
 
 
 class Looks:
-    """What is kept of each image for the search for copies: the number of its pixels' digest and a thumbnail."""
+    """What is kept of each image for the search for copies: its pixels' digest, the number of it and a thumbnail."""
 
     def __init__(self, count: int) -> None:
         """Make room for ``count`` images, none of them seen."""
         self.numbers = np.full(count, -1, dtype=np.int64)
         self.thumbnails = np.zeros((count, SIDE, SIDE), dtype=np.float32)
+        self.digests = [""] * count
         self._known: dict[bytes, int] = {}
 
     def add(self, index: int, volume: Volume) -> None:
         """Keep the look of an image."""
-        self.numbers[index] = self._known.setdefault(pixel_digest(volume), len(self._known))
+        digest = pixel_digest(volume)
+        self.digests[index] = digest.hex()
+        self.numbers[index] = self._known.setdefault(digest, len(self._known))
         self.thumbnails[index] = thumbnail(volume)
 
     def select(self, indices: Sequence[int]) -> "Looks":
@@ -107,6 +112,7 @@ class Looks:
         chosen = Looks(0)
         chosen.numbers = self.numbers[np.asarray(indices, dtype=np.int64)]
         chosen.thumbnails = self.thumbnails[np.asarray(indices, dtype=np.int64)]
+        chosen.digests = [self.digests[index] for index in indices]
         return chosen
 
 
@@ -128,7 +134,8 @@ def judge(
         *_unreadable_issue(table, unreadable),
         *_group_issue(groups),
     )
-    return Examination(issues, tuple(int(group) for group in groups), unreadable, exact, near)
+    numbered = tuple(int(group) for group in groups)
+    return Examination(issues, numbered, unreadable, exact, near, digests=tuple(looks.digests))
 
 
 def _numbers(values: Sequence[str | None]) -> npt.NDArray[np.int64]:

@@ -26,15 +26,16 @@ def compare(
     from hounsfield.evaluate.compare import compare as run
     from hounsfield.evaluate.compare_result import comparison_json, write_comparison
     from hounsfield.evaluate.run import EvaluateOptions
-    from hounsfield.model.registry import find_model
+    from hounsfield.model.registry import find_model, run_folder_of
     from hounsfield.settings import read_settings
 
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
     folders = [settings.models_folder] if settings.models_folder else []
     first, second = (find_model(name, folders) for name in (model_a, model_b))
+    runs = (run_folder_of(model_a), run_folder_of(model_b))
     with talk.progress(talk.label("analysing")) as progress:
-        result = run(first, second, read_cases(data), EvaluateOptions(threads=settings.threads), progress)
+        result = run(first, second, read_cases(data), EvaluateOptions(threads=settings.threads), progress, runs)
     if output is not None:
         write_comparison(result, output)
     answer = comparison_json(result)

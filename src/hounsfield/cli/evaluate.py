@@ -27,14 +27,15 @@ def evaluate(
     from hounsfield.cases.layouts import read_cases
     from hounsfield.evaluate.run import EvaluateOptions
     from hounsfield.evaluate.run import evaluate as run
-    from hounsfield.model.registry import find_model
+    from hounsfield.model.registry import find_model, run_folder_of
     from hounsfield.settings import read_settings
 
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
     package = find_model(model, [settings.models_folder] if settings.models_folder else [])
     with talk.progress(talk.label("analysing")) as progress:
-        options = EvaluateOptions(threads=settings.threads, prevalence=prevalence)
+        run_folder = run_folder_of(model)
+        options = EvaluateOptions(threads=settings.threads, prevalence=prevalence, run_folder=run_folder)
         result = run(package, read_cases(data), output, options, progress)
     answer = result.as_json()
     talk.answer(answer, lambda: _lines(answer, talk, output))
@@ -42,7 +43,7 @@ def evaluate(
 
 
 def _lines(data: dict[str, Any], talk: Talk, output: Path | None) -> Iterator[str]:
-    yield f"n = {data['n']}"
+    yield f"n = {data['n']} ({talk.label('evaluate-origin-' + data['origin']['test'])})"
     for key, metric in data["metrics"].items():
         yield f"  {key:<18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]"
     if output is not None:

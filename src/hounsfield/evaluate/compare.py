@@ -1,6 +1,7 @@
 """Two models on the same cases: each measure of both, the difference with its interval, and how sure it is."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +112,7 @@ def compare(
     table: CaseTable,
     options: EvaluateOptions = DEFAULTS,
     progress: Progress | None = None,
+    run_folders: tuple[Path | None, Path | None] = (None, None),
 ) -> Comparison:
     """Compare two models on the cases that both score, each at its own operating point.
 
@@ -124,6 +126,7 @@ def compare(
         table: the data, as ``read_cases`` returns it.
         options: part, bootstrap and threads.
         progress: told (done, all) after each case of each model.
+        run_folders: of the training run of each model; see ``EvaluateOptions``.
 
     Raises:
         DatasetError: ``E844`` the models' classes differ, ``E845`` they look for different classes, ``E846`` no case of
@@ -136,8 +139,9 @@ def compare(
             return None
         return lambda done, total: progress(models_before * total + done, 2 * total)
 
-    of_first = evaluate(first, table, options=options, progress=told(0))
-    of_second = evaluate(second, table, options=options, progress=told(1))
+    own = [replace(options, run_folder=folder) for folder in run_folders]
+    of_first = evaluate(first, table, options=own[0], progress=told(0))
+    of_second = evaluate(second, table, options=own[1], progress=told(1))
     return compare_evaluations(of_first, of_second, options)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hounsfield.evaluate.compare import LEVEL, Comparison
 from hounsfield.evaluate.page import COMPARISON, embedded, page_environment
 from hounsfield.evaluate.plots import band_of
-from hounsfield.evaluate.result import Evaluation, cell, interval_json, number
+from hounsfield.evaluate.result import Evaluation, cell, interval_json, number, origin_json
 from hounsfield.evaluate.scoring import Scored
 from hounsfield.metrics.discrimination import auroc, average_precision, precision_recall_curve, roc_curve
 from hounsfield.report.figures import Drawing, NamedCurve, draw_precision_recall, draw_roc
@@ -139,6 +139,7 @@ def _model(evaluation: Evaluation, scored: Scored) -> dict[str, Any]:
     return {
         **vars(subject.model),
         "package_digest": subject.package_digest,
+        "origin": origin_json(subject.origin),
         "threshold": scored.threshold if scored.positive is not None else None,
         "scored": len(evaluation.cases),
         "refused": len(evaluation.refused),

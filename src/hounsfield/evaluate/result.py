@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hounsfield.core.prediction import Interval, ModelIdentity, PredictedClass
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
+from hounsfield.evaluate.origin import Origin
 from hounsfield.evaluate.scoring import HEADLINE, Scored
 from hounsfield.evaluate.subgroups import SubgroupRow
 from hounsfield.evaluate.tables import ClassRow
@@ -30,6 +31,7 @@ class Subject:
         data_name: of the data set.
         part: ``test``, ``tuning``, ``training`` or ``all``.
         part_count: cases of the part, refused and unlabelled ones included.
+        origin: whether the data come from where the model learned.
     """
 
     model: ModelIdentity
@@ -38,6 +40,7 @@ class Subject:
     data_name: str
     part: str
     part_count: int
+    origin: Origin
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -92,6 +95,7 @@ class Evaluation:
             "n": len(self.cases),
             "more": {name: interval_json(value) for name, value in self.measures.items() if name not in HEADLINE},
             "part": subject.part,
+            "origin": origin_json(subject.origin),
             "averaging": "binary" if scored.positive is not None else "macro",
             "decision": "operating point" if scored.positive is not None else "highest probability",
             "positive_class": None if scored.positive is None else subject.class_names[scored.positive],
@@ -146,6 +150,18 @@ def number(value: float) -> float | None:
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: number(value) for name, value in values.items()}
+
+
+def origin_json(origin: Origin) -> dict[str, Any]:
+    """Return where the data come from as JSON values."""
+    return {
+        "test": origin.kind.value,
+        "evidence": origin.evidence.value,
+        "sources_of_the_model": list(origin.sources),
+        "copies_checked": origin.is_checked,
+        "copies_of_training_images": list(origin.training_copies),
+        "copies_of_tuning_images": list(origin.tuning_copies),
+    }
 
 
 def interval_json(interval: Interval) -> dict[str, float | None]:

@@ -8,12 +8,14 @@ import numpy as np
 
 from hounsfield import __version__
 from hounsfield.cases.guard import judge
+from hounsfield.cases.seen import read_seen
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import SettingsError
 from hounsfield.evaluate.inference import Outputs, Progress, classify
 from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labels, positive_class
+from hounsfield.evaluate.origin import find_origin
 from hounsfield.evaluate.parts import check_scored, evaluated_part
 from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
 from hounsfield.evaluate.scoring import Scored, measure, measure_at_prevalence
@@ -41,6 +43,7 @@ class EvaluateOptions:
         threads: for the network; 0 takes the cores of the machine.
         prevalence: of the positive class where the model is meant to be used (0..1, both ends excluded); two-class
             models then get their predictive values there as well.
+        run_folder: of the training run, in which copies of its images are looked for; None where there is none.
     """
 
     part: str | None = None
@@ -48,6 +51,7 @@ class EvaluateOptions:
     seed: int = 0
     threads: int = 0
     prevalence: float | None = None
+    run_folder: Path | None = None
 
 
 def evaluate(
@@ -80,15 +84,18 @@ def evaluate(
     labelled = [index for index in chosen if labels[index] >= 0]
     outputs = classify(package, table, labelled, options.threads, progress)
     check_scored(outputs, table, labels, part)
-    examination = judge(evaluated_part(table, labelled), outputs.looks.select(labelled))
+    own = evaluated_part(table, labelled)
+    examination = judge(own, outputs.looks.select(labelled))
+    seen = None if options.run_folder is None else read_seen(options.run_folder)
+    origin = find_origin(own, examination.digests, package.manifest.data, seen, part)
     group_of = dict(zip(labelled, examination.groups, strict=True))
     groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
     positive = positive_class(classes)
     point = None if positive is None else classes[positive].operating_point
     threshold = 0.5 if point is None else point.threshold
     scored = Scored(labels[outputs.indices], outputs.probabilities, groups, positive, threshold)
-    subject = Subject(package.identity, package.package_digest, classes, table.name, part, len(chosen))
-    issues = (*examination.issues, *_issues(scored, outputs, subject, point is None))
+    subject = Subject(package.identity, package.package_digest, classes, table.name, part, len(chosen), origin)
+    issues = (*origin.issues(len(own)), *examination.issues, *_issues(scored, outputs, subject, point is None))
     evaluation = _build(scored, outputs, table, subject, issues, options)
     if output is not None:
         write_evaluation(evaluation, package, table, output)

@@ -104,3 +104,10 @@ def _summary(path: Path, is_starter: bool) -> ModelSummary:
     except ModelError as error:
         return ModelSummary(path.stem if path.suffix == SUFFIX else path.name, path, None, error, is_starter)
     return ModelSummary(manifest.name, path, manifest, None, is_starter)
+
+
+def run_folder_of(name_or_path: str | Path) -> Path | None:
+    """Return the run folder that ``hounsfield train`` left beside a model file, None where there is none."""
+    path = Path(name_or_path)
+    folder = path.with_name(f"{path.name}.run") if path.name else path
+    return folder if path.name and folder.is_dir() else None

@@ -1,9 +1,11 @@
 """Set-up of a run: everything that is settled before the first step of learning, and said before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.cases.guard import Examination
+from hounsfield.cases.seen import SEEN_FILE, seen_json
 from hounsfield.cases.table import CaseTable
 from hounsfield.errors import HounsfieldError
 from hounsfield.machine import available_memory
@@ -64,7 +66,12 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
     plan = with_range(draft, recipe, parts)
     task = Task(table, examination, recipe, plan, parts, ledger, options.command or _command(data, options, plan))
     _enter(task, options, memory)
+    ledger.write_file(SEEN_FILE, seen_json({part: _digests(examination, own) for part, own in chosen.items()}))
     return task
+
+
+def _digests(examination: Examination, indices: Sequence[int]) -> list[str]:
+    return [examination.digests[index] for index in indices]
 
 
 def _check_size(plan: Plan, case_count: int, talk: Talk) -> MemoryEstimate:

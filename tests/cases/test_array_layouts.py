@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hounsfield.cases.guard import examine
+from hounsfield.cases.headers import Header, read_headers
 from hounsfield.cases.idx import read_idx
 from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.task import LearningTask, task_of
@@ -235,3 +236,19 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
     assert code_of(tmp_path) == "E807"
     np.savez(tmp_path / "99.npz", image=np.array([[{}]], dtype=object), label=1)
     assert len(examine(read_cases(tmp_path)).unreadable) == 1
+
+
+def test_the_headers_of_npz_files_are_described(tmp_path: Path) -> None:
+    write_cases(tmp_path, [number % 2 for number in range(9)])
+    np.savez(tmp_path / "99.npz", image=np.zeros((30, 20, 3), np.uint16), label=1)
+    headers = read_headers(read_cases(tmp_path))
+    assert set(headers[:9]) == {Header("array", 24, 24, 8, 1)}
+    assert headers[9] == Header("array", 30, 20, 16, 3)
+
+
+def test_npz_files_whose_size_tells_the_class(tmp_path: Path) -> None:
+    for number in range(40):
+        np.savez(tmp_path / f"{number:02d}.npz", image=picture(number, 24 + number % 2), label=number % 2)
+    issues = [issue for issue in examine(read_cases(tmp_path)).issues if issue.code == "Q871"]
+    assert len(issues) == 1
+    assert "24" in issues[0].text()

@@ -15,6 +15,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
 from hounsfield.cases.media import ImageKind, image_kind
+from hounsfield.cases.npz_cases import image_header
 
 FieldValue = str | float
 
@@ -56,8 +57,10 @@ def file_fields(path: Path) -> Mapping[str, FieldValue]:
             fields = _of_picture(path)
         elif kind is ImageKind.DICOM:
             fields = _of_dicom(path)
+        elif kind is ImageKind.VOLUME:
+            fields = _of_volume(path)
         else:
-            fields = _of_volume(path) if kind is ImageKind.VOLUME else {}
+            fields = _of_npz(path) if path.suffix.lower() == ".npz" else {}
     except _FAULTS:
         fields = {}
     found: dict[str, FieldValue] = {"format": str(kind or path.suffix.lower()[:12]), **fields}
@@ -122,6 +125,19 @@ def _number(value: object) -> float:
         return float(str(first))
     except ValueError:
         return float("nan")
+
+
+def _of_npz(path: Path) -> dict[str, FieldValue]:
+    """Return what the header of the array ``image`` says; its bytes are told as those of a compressed picture are."""
+    found = image_header(path)
+    if found is None:
+        return {}
+    shape, dtype = found
+    is_colour = len(shape) == 3 and shape[-1] in (1, 3)
+    rows, columns = shape[:2] if is_colour else shape[-2:]
+    slices = shape[0] if len(shape) == 3 and not is_colour else 1
+    size: dict[str, FieldValue] = {"rows": float(rows), "columns": float(columns), "slices": float(slices)}
+    return {**size, "mode": "colour" if is_colour else "grey", "sample type": str(dtype)}
 
 
 def _of_volume(path: Path) -> dict[str, FieldValue]:

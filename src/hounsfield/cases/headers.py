@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -9,6 +10,7 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from hounsfield.cases.media import ImageKind, image_kind
+from hounsfield.cases.npz_cases import NpzReader, image_header
 from hounsfield.cases.readers import ArrayReader
 from hounsfield.cases.table import Case, CaseTable
 
@@ -42,12 +44,19 @@ def read_headers(table: CaseTable) -> tuple[Header, ...]:
 
 
 def _of_array(reader: object, case: Case) -> Header | None:
+    if isinstance(reader, NpzReader):
+        found = image_header(case.source.path)
+        return Header("unknown") if found is None else _of_shape(*found)
     if not isinstance(reader, ArrayReader):
         return None
     row = reader.row(case.source.row)
-    is_colour = row.ndim == 3 and row.shape[-1] in (1, 3)
-    rows, columns = row.shape[:2] if is_colour else row.shape[-2:]
-    return Header("array", rows, columns, np.dtype(row.dtype).itemsize * 8, row.shape[-1] if is_colour else 1)
+    return _of_shape(row.shape, row.dtype)
+
+
+def _of_shape(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
+    is_colour = len(shape) == 3 and shape[-1] in (1, 3)
+    rows, columns = shape[:2] if is_colour else shape[-2:]
+    return Header("array", rows, columns, dtype.itemsize * 8, shape[-1] if is_colour else 1)
 
 
 def _of_file(path: Path) -> Header:

@@ -50,6 +50,16 @@ class NpzReader:
         return reader.read(Case(case.identifier, None, None, None, Source(path)))
 
 
+def image_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+    """Return shape and type of the array ``image`` of a file, or None where they cannot be read or are no image's."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            shape, dtype = array_header(archive, "image")
+    except _FAULTS:
+        return None
+    return (shape, dtype) if len(shape) in (2, 3) else None
+
+
 def is_npz_cases(data: Path) -> bool:
     """Tell whether the first npz file of a folder, or of a folder in it, is one case with an image and one label."""
     for path in sorted(_files(data, 1000)):

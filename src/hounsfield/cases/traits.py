@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from hounsfield.cases.file_fields import FieldValue, file_fields
 from hounsfield.cases.names import part_of, plain
+from hounsfield.cases.npz_cases import NpzReader
 from hounsfield.cases.readers import FileReader
 from hounsfield.cases.table import CaseTable
 
@@ -55,7 +56,7 @@ def read_traits(table: CaseTable, workers: int = 4) -> tuple[Trait, ...]:
         table: the data set; only headers of its files are read.
         workers: threads that read.
     """
-    if not isinstance(table.reader, FileReader):
+    if not isinstance(table.reader, (FileReader, NpzReader)):
         return ()
     with ThreadPoolExecutor(workers) as pool:
         fields = list(pool.map(file_fields, (case.source.path for case in table.cases)))

@@ -154,7 +154,7 @@ def _pair_names(table: CaseTable, pairs: Pairs) -> str:
 
 def _class_issues(table: CaseTable) -> list[QualityIssue]:
     counts = {name: count for name, count in table.counts().items() if count}
-    if max(counts.values()) <= UNEQUAL_RATIO * min(counts.values()):
+    if not counts or max(counts.values()) <= UNEQUAL_RATIO * min(counts.values()):
         return []
     found = ", ".join(f"{name} {count}" for name, count in counts.items())
     return [QualityIssue("Q812", Severity.NOTE, {"found": found})]

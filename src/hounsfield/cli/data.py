@@ -14,9 +14,9 @@ _SHOWN = 8
 
 
 def data(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Class folders, arrays (npz, idx), or a CSV or Excel manifest.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DATA", help="A data set in any layout that train takes.")],
+    output: Annotated[Path | None, typer.Argument(metavar="OUT", help="Folder to convert to, with --to.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Convert images with boxes: coco.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something would spoil a result.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -27,13 +27,32 @@ def data(
 
     Exit codes: 0 ok, 3 refused, or with --strict a warning.
     """
+    from hounsfield.cases.boxed_layouts import has_boxes
+    from hounsfield.cli.data_boxes import boxed_lines, examine_boxed
     from hounsfield.settings import read_settings
 
     talk = Talk(as_json, read_settings({"language": language}).language, quiet)
-    found = _examine(folder, talk)
-    talk.answer(found, lambda: _lines(found, talk))
+    if to is not None:
+        return _convert(folder, output, to, talk)
+    if has_boxes(folder):
+        found = examine_boxed(folder, talk)
+        talk.answer(found, lambda: boxed_lines(found, talk))
+    else:
+        found = _examine(folder, talk)
+        talk.answer(found, lambda: _lines(found, talk))
     is_spoilt = any(issue["severity"] != "note" for issue in found["issues"])
     return 3 if strict and is_spoilt else 0
+
+
+def _convert(folder: Path, output: Path | None, to: str, talk: Talk) -> int:
+    from hounsfield.cli.data_boxes import convert_boxed
+    from hounsfield.errors import SettingsError
+
+    if to != "coco" or output is None:
+        raise SettingsError("E896", found=f"--to {to}" if to != "coco" else "OUT")
+    written = convert_boxed(folder, output)
+    talk.answer(written, lambda: iter([f"{talk.label('data-written')}: {', '.join(written['files'])}"]))
+    return 0
 
 
 def _examine(folder: Path, talk: Talk) -> dict[str, Any]:

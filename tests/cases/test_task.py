@@ -6,6 +6,7 @@ import pytest
 
 from hounsfield.cases.task import LearningTask, task_of
 from hounsfield.errors import DatasetError
+from tests.cases.boxed_examples import SAVERS
 from tests.cases.examples import class_folders, picture, save_npz
 from tests.cases.masked_examples import grains, picture_pairs, save
 
@@ -46,3 +47,8 @@ def test_nothing_is_refused(tmp_path: Path) -> None:
 )
 def test_public_data(shared_data: Path, folder: str, task: LearningTask) -> None:
     assert task_of(shared_data / folder) is task
+
+
+@pytest.mark.parametrize("layout", SAVERS)
+def test_images_with_boxes_are_detection(tmp_path, layout):
+    assert task_of(SAVERS[layout](tmp_path / "data")) is LearningTask.DETECTION

@@ -6,10 +6,9 @@ from monai.apps.detection.metrics.coco import COCOMetric
 from monai.apps.detection.metrics.matching import matching_batch
 from monai.data.box_utils import box_iou
 
-from hounsfield.core.boxes import as_boxes
+from hounsfield.core.boxes import Detections, as_boxes
 from hounsfield.metrics.detection import (
     OVERLAPS,
-    Detections,
     Reference,
     average_precision_of,
     detection_statistics,

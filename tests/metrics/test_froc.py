@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from monai.metrics.froc import compute_froc_curve_data, compute_froc_score
 
-from hounsfield.core.boxes import as_boxes
-from hounsfield.metrics.detection import Detections, Reference
+from hounsfield.core.boxes import Detections, as_boxes
+from hounsfield.metrics.detection import Reference
 from hounsfield.metrics.detection_candidates import by_centre, by_overlap, gather_candidates
 from hounsfield.metrics.froc import RATES, competition_score_of, froc_curve, hits_by_centre, sensitivity_at_of
 from hounsfield.metrics.weights import value_of

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
+from hounsfield.cases.boxed_layouts import has_boxes
 from hounsfield.cases.masked import is_masked, numbers_objects
 from hounsfield.errors import DatasetError
 
@@ -23,7 +24,8 @@ class LearningTask(StrEnum):
 def task_of(data: Path) -> LearningTask:
     """Return the task that a data set is laid out for; names of files and a few masks are looked at, no more.
 
-    Images with masks are segmentation, or instances where the masks number objects; everything else is taken as
+    Images with masks are segmentation, or instances where the masks number objects; images with
+    boxes are detection; everything else is taken as
     classification, whose reader says what is wrong with a layout that it does not know.
 
     Raises:
@@ -34,4 +36,6 @@ def task_of(data: Path) -> LearningTask:
         raise DatasetError("E800", path=data.name)
     if is_masked(data):
         return LearningTask.INSTANCES if numbers_objects(data) else LearningTask.SEGMENTATION
+    if has_boxes(data):
+        return LearningTask.DETECTION
     return LearningTask.CLASSIFICATION

@@ -5,6 +5,8 @@ column), or (slice, row, column, slice, row, column). Edges are in pixels from t
 between the edges i and i + 1, so a box from 2 to 5 holds the pixels 2, 3 and 4.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,23 @@ Boxes = npt.NDArray[np.float64]
 
 _BLOCK = 4_000_000
 """Pairs whose overlap is worked out at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was detected on one image: boxes (n, 4) or (n, 6), labels (n,) and scores (n,), best first."""
+
+    boxes: Boxes
+    labels: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return the number of detections."""
+        return len(self.labels)
+
+    def select(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Detections":
+        """Return some of the detections."""
+        return Detections(self.boxes[chosen], self.labels[chosen], self.scores[chosen])
 
 
 def as_boxes(boxes: npt.ArrayLike, axes: int = 2) -> Boxes:
@@ -74,6 +93,18 @@ def _common(boxes: Boxes, others: Boxes) -> npt.NDArray[np.float64]:
         high = np.minimum(boxes[:, None, axes + axis], others[None, :, axes + axis])
         common *= np.maximum(high - low, 0)
     return common
+
+
+def suppress_by_class(found: Detections, threshold: float, most: int) -> Detections:
+    """Return the detections that stay when each class is suppressed by itself; at most ``most``, best first."""
+    kept = [
+        np.flatnonzero(found.labels == label)[
+            suppress(found.boxes[found.labels == label], found.scores[found.labels == label], threshold, most)
+        ]
+        for label in np.unique(found.labels)
+    ]
+    every = np.concatenate([np.zeros(0, dtype=np.int64), *kept])
+    return found.select(every[np.argsort(-found.scores[every], kind="stable")][:most])
 
 
 def suppress(boxes: Boxes, scores: npt.NDArray[np.floating], threshold: float, most: int) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.core.boxes import Boxes, overlaps
+from hounsfield.core.boxes import Boxes, Detections, overlaps
 from hounsfield.metrics.weights import Floats, Statistic
 
 OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -20,15 +20,6 @@ OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 MOST_DETECTIONS = 100
 _RECALLS = np.linspace(0, 1, 101)
 _CHUNK = 4_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What was detected on one image: boxes (n, 4) or (n, 6), labels (n,) and scores (n,)."""
-
-    boxes: Boxes
-    labels: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +173,9 @@ def mean_average_precision_of(matches: Sequence[ClassMatches], levels: Sequence[
         by_class = np.stack([np.mean([one(weights) for one in levels_of], axis=0) for levels_of in single])
         known = np.isfinite(by_class)
         total = np.where(known, by_class, 0).sum(axis=0)
-        return np.divide(total, known.sum(axis=0), out=np.full(len(weights), np.nan), where=known.any(axis=0))
+        mean = np.full(len(weights), np.nan)
+        np.divide(total, known.sum(axis=0), out=mean, where=known.any(axis=0))
+        return mean
 
     return statistic
 

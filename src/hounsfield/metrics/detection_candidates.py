@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.core.boxes import Boxes, overlaps
-from hounsfield.metrics.detection import Detections, Reference
+from hounsfield.core.boxes import Boxes, Detections, overlaps
+from hounsfield.metrics.detection import Reference
 from hounsfield.metrics.froc import Candidates, hits_by_centre
 
 Likeness = Callable[[Boxes, Boxes], npt.NDArray[np.float64]]

@@ -124,14 +124,14 @@ def test_the_verb_describes_examines_and_converts(clean, tmp_path, capfd):
     assert told["layout"] == "voc"
     assert [issue["code"] for issue in told["issues"]] == ["Q891"]
     assert told["box_sides"]["dot"]["median"] == 6
-    assert main(["data", str(clean), str(tmp_path / "out"), "--to", "coco", "--json", "--quiet"]) == 0
+    assert main(["data", str(clean), "--to", "coco", "-o", str(tmp_path / "out"), "--json", "--quiet"]) == 0
     assert json.loads(capfd.readouterr().out)["boxes"] == 59
     assert read_boxed(tmp_path / "out").counts() == {"cell": 30, "dot": 29}
     assert main(["data", str(tmp_path / "out"), "--quiet", "--language", "zh"]) == 0
     assert "标注框" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["--to", "coco"], ["out", "--to", "voc"]])
+@pytest.mark.parametrize("words", [["--to", "coco"], ["--to", "voc", "-o", "out"]])
 def test_a_conversion_that_there_is_none_of_is_refused(clean, words, capfd):
     assert main(["data", str(clean), *words, "--quiet"]) == 2
     assert "E896" in capfd.readouterr().err

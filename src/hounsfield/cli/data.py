@@ -15,8 +15,8 @@ _SHOWN = 8
 
 def data(
     folder: Annotated[Path, typer.Argument(metavar="DATA", help="A data set in any layout that train takes.")],
-    output: Annotated[Path | None, typer.Argument(metavar="OUT", help="Folder to convert to, with --to.")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Convert images with boxes: coco.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Write images with boxes in this layout: coco.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="New folder for --to.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something would spoil a result.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -49,7 +49,7 @@ def _convert(folder: Path, output: Path | None, to: str, talk: Talk) -> int:
     from hounsfield.errors import SettingsError
 
     if to != "coco" or output is None:
-        raise SettingsError("E896", found=f"--to {to}" if to != "coco" else "OUT")
+        raise SettingsError("E896", found=f"--to {to}" if to != "coco" else "-o")
     written = convert_boxed(folder, output)
     talk.answer(written, lambda: iter([f"{talk.label('data-written')}: {', '.join(written['files'])}"]))
     return 0

@@ -9,7 +9,8 @@ from PIL import Image
 from sklearn.calibration import calibration_curve
 
 from hounsfield.cases.layouts import read_cases
-from hounsfield.evaluate.gallery import worst_cases
+from hounsfield.errors import ModelError
+from hounsfield.evaluate.gallery import MAX_EXPLAINED, best_cases, worst_cases
 from hounsfield.evaluate.inference import classify
 from hounsfield.evaluate.plots import _points, draw_all
 from hounsfield.evaluate.run import EvaluateOptions, evaluate
@@ -48,6 +49,59 @@ def test_the_most_wrong_comes_first_with_its_own_pixels(model, data):
         assert np.corrcoef(shown[5::10, 5::10].ravel(), stored.ravel())[0, 1] > 0.99
     assert gallery[0].called_score == pytest.approx(probability(230 / 255), abs=0.01)
     assert len(worst_cases(evaluation, table, limit=1)) == 1
+
+
+def test_the_surest_right_cases_are_of_every_class(model, data):
+    table = read_cases(data)
+    evaluation = evaluate(model, table, options=QUICK)
+    best = best_cases(evaluation, table, limit=6)
+    assert [case.reference for case in best] == ["normal"] * 3 + ["pneumonia"] * 3
+    assert all(case.reference == case.called and case.picture for case in best)
+    assert [case.identifier for case in best[:3]] == [f"normal/{index:02d}.png" for index in range(3)]
+    assert [case.identifier for case in best[3:]] == [f"pneumonia/{index:02d}.png" for index in (11, 10, 9)]
+
+
+def pixels_of(case):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(case.picture.partition(",")[2]))).convert("RGB"))
+
+
+def test_an_explanation_is_outlined_where_it_lies(model, data):
+    """A map of the lower right quarter: orange along its border, the picture as it was elsewhere."""
+    table = read_cases(data)
+    evaluation = evaluate(model, table, options=QUICK)
+    asked = []
+
+    def explain(volume, class_index):
+        asked.append(class_index)
+        heat = np.zeros(volume.geometry.shape[1:], dtype=np.float32)
+        heat[8:, 8:] = 1
+        return heat
+
+    plain, shown = best_cases(evaluation, table, limit=4), best_cases(evaluation, table, limit=4, explain=explain)
+    assert asked == [0, 0, 1, 1]
+    assert all(case.is_explained for case in shown)
+    assert not any(case.is_explained for case in plain)
+    is_orange = (pixels_of(shown[0]) == (230, 159, 0)).all(axis=-1)
+    assert is_orange[100, 76:84].any()
+    assert is_orange[76:84, 100].any()
+    assert not is_orange[:70].any()
+    assert not is_orange[100:140, 100:140].any()
+    assert np.array_equal(pixels_of(shown[0])[:70], pixels_of(plain[0])[:70])
+
+
+def test_few_cases_are_explained_and_a_model_without_maps_leaves_pictures(model, data):
+    table = read_cases(data)
+    evaluation = evaluate(model, table, options=QUICK)
+    calls = []
+
+    def refuse(volume, class_index):
+        calls.append(class_index)
+        raise ModelError("E550", model="m")
+
+    gallery = best_cases(evaluation, table, explain=refuse)
+    assert len(gallery) == 12
+    assert len(calls) == MAX_EXPLAINED
+    assert all(case.picture and not case.is_explained for case in gallery)
 
 
 def test_a_picture_that_is_gone_leaves_its_place_empty(model, data):

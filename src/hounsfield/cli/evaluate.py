@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hounsfield.cli.explaining import explainer
 from hounsfield.cli.flags import Debug, Json, Quiet, Threads, Tongue
 from hounsfield.cli.talk import Talk
 
@@ -36,7 +37,8 @@ def evaluate(
     with talk.progress(talk.label("analysing")) as progress:
         run_folder = run_folder_of(model)
         options = EvaluateOptions(threads=settings.threads, prevalence=prevalence, run_folder=run_folder)
-        result = run(package, read_cases(data), output, options, progress)
+        explain = explainer(package, settings.threads) if output is not None else None
+        result = run(package, read_cases(data), output, options, progress, explain)
     answer = result.as_json()
     talk.answer(answer, lambda: _lines(answer, talk, output))
     return 0

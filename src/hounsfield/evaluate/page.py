@@ -101,7 +101,8 @@ def render_page(
     evaluation: Evaluation,
     limits: Sequence[Mapping[str, str]],
     drawings: Mapping[str, Drawing],
-    gallery: Sequence[GalleryCase],
+    worst: Sequence[GalleryCase],
+    best: Sequence[GalleryCase] = (),
 ) -> str:
     """Return the page as HTML.
 
@@ -109,7 +110,8 @@ def render_page(
         evaluation: what to show.
         limits: what the model does not know: ``en`` and ``zh`` of each sentence.
         drawings: figures by name; they are embedded as images, so that their names cannot clash.
-        gallery: the worst cases.
+        worst: the cases that the model was most wrong about.
+        best: those it was most surely right about.
     """
     return (
         page_environment()
@@ -121,7 +123,7 @@ def render_page(
             shown=[name for name in _SHOWN if name in evaluation.measures],
             is_binary=evaluation.scored.positive is not None,
             figures=embedded(drawings),
-            gallery=gallery,
+            galleries=(("worst", worst), ("best", best)),
             limits=[_both(limit) for limit in limits],
             refused=evaluation.refused[:_SHOWN_REFUSED],
             wrong_count=int((evaluation.scored.called != evaluation.scored.labels).sum()),

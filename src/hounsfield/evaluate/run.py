@@ -13,6 +13,7 @@ from hounsfield.cases.table import CaseTable
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import SettingsError
+from hounsfield.evaluate.gallery import Explain
 from hounsfield.evaluate.inference import Outputs, Progress, classify
 from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labels, positive_class
 from hounsfield.evaluate.origin import find_origin
@@ -60,6 +61,7 @@ def evaluate(
     output: Path | None = None,
     options: EvaluateOptions = EvaluateOptions(),
     progress: Progress | None = None,
+    explain: Explain | None = None,
 ) -> Evaluation:
     """Evaluate a model on a data set.
 
@@ -69,6 +71,7 @@ def evaluate(
         output: folder for metrics.json, predictions.csv, plots and report.html; None writes nothing.
         options: part, bootstrap and threads.
         progress: told (done, all) after each case.
+        explain: makes the maps that the pictures of the page outline; None for pictures alone.
 
     Raises:
         SettingsError: ``E843`` the prevalence is no fraction between 0 and 1.
@@ -98,7 +101,7 @@ def evaluate(
     issues = (*origin.issues(len(own)), *examination.issues, *_issues(scored, outputs, subject, point is None))
     evaluation = _build(scored, outputs, table, subject, issues, options)
     if output is not None:
-        write_evaluation(evaluation, package, table, output)
+        write_evaluation(evaluation, package, table, output, explain)
     return evaluation
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from hounsfield.cases.table import CaseTable
-from hounsfield.evaluate.gallery import worst_cases
+from hounsfield.evaluate.gallery import Explain, best_cases, worst_cases
 from hounsfield.evaluate.page import render_page
 from hounsfield.evaluate.plots import draw_all
 from hounsfield.evaluate.result import Evaluation
@@ -12,7 +12,9 @@ from hounsfield.model.package import ModelPackage
 from hounsfield.report.folder import output_folder
 
 
-def write_evaluation(evaluation: Evaluation, package: ModelPackage, table: CaseTable, output: Path) -> None:
+def write_evaluation(
+    evaluation: Evaluation, package: ModelPackage, table: CaseTable, output: Path, explain: Explain | None = None
+) -> None:
     """Write metrics.json, predictions.csv, plots/*.svg, plots/*.png and report.html into a folder.
 
     Raises:
@@ -20,7 +22,8 @@ def write_evaluation(evaluation: Evaluation, package: ModelPackage, table: CaseT
     """
     drawings = draw_all(evaluation)
     limits = [limit.model_dump() for limit in package.manifest.limits]
-    page = render_page(evaluation, limits, drawings, worst_cases(evaluation, table))
+    worst, best = (choose(evaluation, table, explain=explain) for choose in (worst_cases, best_cases))
+    page = render_page(evaluation, limits, drawings, worst, best)
     metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
     with output_folder(output) as folder:
         (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")

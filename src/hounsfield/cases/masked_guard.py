@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.cases.description import FEW_CASES
-from hounsfield.cases.duplicates import NEAR_THRESHOLD, NearCopies, Pairs
-from hounsfield.cases.guard import MAX_UNREADABLE_SHARE, Looks, Progress, judge
+from hounsfield.cases.duplicates import NEAR_THRESHOLD, Pairs
+from hounsfield.cases.guard import MAX_UNREADABLE_SHARE, Examination, Looks, Progress, judge
 from hounsfield.cases.masked_facts import CaseFacts, LabelFacts, facts_of, label_facts
 from hounsfield.cases.masked_table import MaskedCase, MaskedImage, MaskTable
 from hounsfield.cases.names import summary
@@ -39,8 +39,7 @@ class MaskedExamination:
         other_grids: indices of cases whose image and mask lie on different grids.
         undeclared: indices of cases whose mask holds values that no label has.
         empty: indices of cases whose mask is background alone.
-        exact_copies: (k, 2) links between cases with the same pixels.
-        near_copies: pairs that look like copies, with their likeness.
+        images: what was found of the images alone, copies among them.
         facts: what each case is, None for one that cannot be used.
         labels: what each label comes to.
     """
@@ -51,8 +50,7 @@ class MaskedExamination:
     other_grids: tuple[int, ...]
     undeclared: tuple[int, ...]
     empty: tuple[int, ...]
-    exact_copies: Pairs
-    near_copies: NearCopies
+    images: Examination
     facts: tuple[CaseFacts | None, ...]
     labels: tuple[LabelFacts, ...]
 
@@ -93,7 +91,7 @@ def examine_masked(
     unreadable = tuple(faults[""])
     if len(unreadable) > MAX_UNREADABLE_SHARE * len(table):
         raise DatasetError("E805", count=len(unreadable), total=len(table), cases=_names(table, unreadable))
-    seen = judge(_as_cases(table), looks, unreadable, threshold)
+    seen = judge(as_cases(table), looks, unreadable, threshold)
     empty = tuple(index for index, fact in enumerate(facts) if fact and fact.is_empty and index in digests)
     labels = label_facts(table, tuple(facts))
     issues = (
@@ -112,8 +110,7 @@ def examine_masked(
         tuple(faults[_GRIDS]),
         tuple(faults[_VALUES]),
         empty,
-        seen.exact_copies,
-        seen.near_copies,
+        seen,
         tuple(facts),
         labels,
     )
@@ -123,7 +120,7 @@ def _look(looks: Looks, index: int, image: MaskedImage) -> None:
     looks.add(index, next(volume for volume in image.volumes if volume is not None))
 
 
-def _as_cases(table: MaskTable) -> CaseTable:
+def as_cases(table: MaskTable) -> CaseTable:
     """Return the images of a table as cases of one class, for the part of the examination that masks do not touch."""
     cases = tuple(Case(case.identifier, 0, case.patient, case.split, Source(_path(case))) for case in table.cases)
     return CaseTable(table.name, ("image",), cases, table.issues, table.layout, ArrayReader(()))

@@ -7,7 +7,7 @@ Sources: nnU-Net, documentation/dataset_format.md; Antonelli et al., Nature Comm
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from hounsfield.errors import DatasetError
 DECLARATION = "dataset.json"
 _MAX_BYTES = 64 * 2**20
 _MOST_LABELS = 65535
+_COLOURS = 3
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".png", ".tif", ".tiff")
 
@@ -34,7 +35,7 @@ class _Declared:
         channels: name of each channel.
         training: relative paths of image and label, empty where the folders say it.
         patients: patient of each case, an addition of this house that nnU-Net passes over.
-        parts: declared part of each case, as ``patients``.
+        parts: declared part of each case, as ``patients``; empty for a case that the source gave none.
         has_special: labels that nnU-Net treats otherwise: regions, and ``ignore``.
     """
 
@@ -70,18 +71,21 @@ def read_declared(data: Path) -> MaskTable:
     cases = _cases(data, "Tr", declared, is_decathlon)
     if not cases:
         raise _invalid(data, f"imagesTr: {summary(sorted(found), 3) or '0'}")
+    channels = declared.channels
+    if len(channels) == _COLOURS and all(case.images[1:] == (None, None) for case in cases):
+        # RGB pictures are the one exception to a file a channel
+        channels = ("image",)
     listed = {_stem(image) for image, _ in declared.training}
     missing = sorted(listed - {case.identifier for case in cases})
     cases += _cases(data, "Ts", declared, is_decathlon)
     patients = patients_of([case.identifier for case in cases])
     cases = [_with_patient(case, patient, declared) for case, patient in zip(cases, patients, strict=True)]
+    cases = [replace(case, images=case.images[: len(channels)]) for case in cases]
     values = tuple(sorted(declared.labels))
     names = tuple(declared.labels[value] for value in values)
     layout = "decathlon" if is_decathlon else "nnunet"
     issues = _issues(cases, missing, declared)
-    return MaskTable(
-        readable(data.name), names, declared.channels, tuple(cases), issues, layout, FileMaskReader(names, values)
-    )
+    return MaskTable(readable(data.name), names, channels, tuple(cases), issues, layout, FileMaskReader(names, values))
 
 
 def _cases(data: Path, part: str, declared: _Declared, is_decathlon: bool) -> list[MaskedCase]:
@@ -104,10 +108,9 @@ def _cases(data: Path, part: str, declared: _Declared, is_decathlon: bool) -> li
 
 
 def _with_patient(case: MaskedCase, patient: str | None, declared: _Declared) -> MaskedCase:
-    part = declared.parts.get(case.identifier, case.split)
-    return MaskedCase(
-        case.identifier, case.images, case.mask, declared.patients.get(case.identifier, patient), part, case.attributes
-    )
+    said = declared.parts.get(case.identifier, case.split)
+    part = said if said in PARTS else None
+    return replace(case, patient=declared.patients.get(case.identifier, patient), split=part)
 
 
 def _issues(cases: list[MaskedCase], missing: list[str], declared: _Declared) -> tuple[QualityIssue, ...]:
@@ -162,7 +165,7 @@ def _read_declaration(data: Path) -> _Declared:
         tuple(str(channels[str(index)]) for index in range(len(channels))),
         _training(content.get("training")),
         _texts(content.get("patients")),
-        {case: part for case, part in _texts(content.get("parts")).items() if part in PARTS},
+        _texts(content.get("parts")),
         has_special,
     )
 

@@ -1,21 +1,25 @@
 """``hounsfield data``: what a data set is, and what is wrong with it, before anything learns from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
 from hounsfield.cli.talk import Talk
 
+if TYPE_CHECKING:
+    from hounsfield.core.quality import QualityIssue
+
 _SHOWN = 8
+Lines = Callable[[dict[str, Any], Talk], Iterator[str]]
 
 
 def data(
     folder: Annotated[Path, typer.Argument(metavar="DATA", help="A data set in any layout that train takes.")],
-    to: Annotated[str | None, typer.Option("--to", help="Write images with boxes in this layout: coco.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Write boxes as coco, or masks as nnunet.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="New folder for --to.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something would spoil a result.")] = False,
     as_json: Json = False,
@@ -23,36 +27,43 @@ def data(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Look a data set over without training: classes, parts, sizes; copies, conflicts, torn patients, shortcuts.
+    """Look a data set over without training: classes or labels, parts, sizes; copies, conflicts, torn patients.
 
     Exit codes: 0 ok, 3 refused, or with --strict a warning.
     """
-    from hounsfield.cases.boxed_layouts import has_boxes
-    from hounsfield.cli.data_boxes import boxed_lines, examine_boxed
     from hounsfield.settings import read_settings
 
     talk = Talk(as_json, read_settings({"language": language}).language, quiet)
-    if to is not None:
-        return _convert(folder, output, to, talk)
-    if has_boxes(folder):
-        found = examine_boxed(folder, talk)
-        talk.answer(found, lambda: boxed_lines(found, talk))
-    else:
-        found = _examine(folder, talk)
-        talk.answer(found, lambda: _lines(found, talk))
+    if to == "coco" and output is not None:
+        return _write_coco(folder, output, talk)
+    found, lines = _look(folder, talk, to, output)
+    talk.answer(found, lambda: lines(found, talk))
     is_spoilt = any(issue["severity"] != "note" for issue in found["issues"])
     return 3 if strict and is_spoilt else 0
 
 
-def _convert(folder: Path, output: Path | None, to: str, talk: Talk) -> int:
+def _write_coco(folder: Path, output: Path, talk: Talk) -> int:
     from hounsfield.cli.data_boxes import convert_boxed
-    from hounsfield.errors import SettingsError
 
-    if to != "coco" or output is None:
-        raise SettingsError("E896", found=f"--to {to}" if to != "coco" else "-o")
     written = convert_boxed(folder, output)
     talk.answer(written, lambda: iter([f"{talk.label('data-written')}: {', '.join(written['files'])}"]))
     return 0
+
+
+def _look(folder: Path, talk: Talk, to: str | None, output: Path | None) -> tuple[dict[str, Any], Lines]:
+    from hounsfield.cases.task import LearningTask, task_of
+    from hounsfield.cli.data_boxes import boxed_lines, examine_boxed
+    from hounsfield.cli.data_masked import examine_masks, mask_lines
+    from hounsfield.errors import SettingsError
+
+    if to not in (None, "nnunet") or (to is None) != (output is None):
+        raise SettingsError("E896", found=f"--to {to}" if to not in (None, "coco", "nnunet") else "--to, -o")
+    task = task_of(folder)
+    if task in (LearningTask.SEGMENTATION, LearningTask.INSTANCES) or to is not None:
+        return examine_masks(folder, talk, output), mask_lines
+    if task is LearningTask.DETECTION:
+        return examine_boxed(folder, talk), boxed_lines
+    return _examine(folder, talk), _lines
 
 
 def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
@@ -71,15 +82,7 @@ def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
         "cases": len(table),
         "classes": table.counts(),
         **asdict(describe(table, read_headers(table))),
-        "issues": [
-            {
-                "code": issue.code,
-                "severity": issue.severity.value,
-                "text": issue.text(talk.language),
-                "facts": dict(issue.facts),
-            }
-            for issue in issues
-        ],
+        "issues": issue_rows(issues, talk),
         "copies": [asdict(pair) for pair in copies(table, examination)],
         "shortcuts": [asdict(shortcut) for shortcut in examination.shortcuts],
         "patients_in_several_parts": [list(names) for names in torn_patients(table)],
@@ -92,19 +95,33 @@ def _lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
     yield f"{talk.label('data-cases')}: {found['cases']}"
     if found["unlabelled"]:
         yield f"{talk.label('data-unlabelled')}: {found['unlabelled']}"
-    yield f"{talk.label('data-classes')}: {_counts(found['classes'])}"
+    yield f"{talk.label('data-classes')}: {counted(found['classes'])}"
     for part, counts in found["parts"].items():
-        yield f"{talk.label('data-parts')} {part}: {_counts(counts)}"
-    yield f"{talk.label('data-sizes')}: {_counts(found['sizes'])}"
-    yield f"{talk.label('data-bits')}: {_counts(found['bits'])}"
-    yield f"{talk.label('data-kinds')}: {_counts(found['kinds'])}"
+        yield f"{talk.label('data-parts')} {part}: {counted(counts)}"
+    yield f"{talk.label('data-sizes')}: {counted(found['sizes'])}"
+    yield f"{talk.label('data-bits')}: {counted(found['bits'])}"
+    yield f"{talk.label('data-kinds')}: {counted(found['kinds'])}"
     patients = talk.label("data-unknown") if found["patients"] is None else str(found["patients"])
     yield f"{talk.label('data-patients')}: {patients} ({talk.label('data-without')}: {found['without_patient']})"
     for issue in found["issues"]:
         yield f"{issue['severity']} {issue['code']}: {issue['text']}"
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def issue_rows(issues: "Sequence[QualityIssue]", talk: Talk) -> list[dict[str, Any]]:
+    """Return issues as rows of the JSON, with their sentences in the language of the talk."""
+    return [
+        {
+            "code": issue.code,
+            "severity": issue.severity.value,
+            "text": issue.text(talk.language),
+            "facts": dict(issue.facts),
+        }
+        for issue in issues
+    ]
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return the first names with their counts, and how many more there are."""
     shown = [f"{name} {count}" for name, count in list(counts.items())[:_SHOWN]]
     more = len(counts) - len(shown)
     return ", ".join(shown) + (f" ... +{more}" if more > 0 else "")

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from hounsfield.cases.description import FEW_CASES
 from hounsfield.cases.duplicates import NEAR_THRESHOLD, Pairs
 from hounsfield.cases.guard import MAX_UNREADABLE_SHARE, Examination, Looks, Progress, judge
@@ -85,7 +83,7 @@ def examine_masked(
             _look(looks, index, image)
             facts[index] = facts_of(image, len(table.label_names), table.is_instances)
             if table.cases[index].mask is not None:
-                digests[index] = hashlib.sha256(np.ascontiguousarray(image.mask.array)).digest()
+                digests[index] = hashlib.sha256(image.mask.array.tobytes()).digest()
         if progress:
             progress(index + 1, len(table))
     unreadable = tuple(faults[""])

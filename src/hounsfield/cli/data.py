@@ -1,19 +1,16 @@
 """``hounsfield data``: what a data set is, and what is wrong with it, before anything learns from it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from hounsfield.cli.data_words import counted, issue_rows
 from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
 from hounsfield.cli.talk import Talk
 
-if TYPE_CHECKING:
-    from hounsfield.core.quality import QualityIssue
-
-_SHOWN = 8
 Lines = Callable[[dict[str, Any], Talk], Iterator[str]]
 
 
@@ -105,23 +102,3 @@ def _lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
     yield f"{talk.label('data-patients')}: {patients} ({talk.label('data-without')}: {found['without_patient']})"
     for issue in found["issues"]:
         yield f"{issue['severity']} {issue['code']}: {issue['text']}"
-
-
-def issue_rows(issues: "Sequence[QualityIssue]", talk: Talk) -> list[dict[str, Any]]:
-    """Return issues as rows of the JSON, with their sentences in the language of the talk."""
-    return [
-        {
-            "code": issue.code,
-            "severity": issue.severity.value,
-            "text": issue.text(talk.language),
-            "facts": dict(issue.facts),
-        }
-        for issue in issues
-    ]
-
-
-def counted(counts: Mapping[str, int]) -> str:
-    """Return the first names with their counts, and how many more there are."""
-    shown = [f"{name} {count}" for name, count in list(counts.items())[:_SHOWN]]
-    more = len(counts) - len(shown)
-    return ", ".join(shown) + (f" ... +{more}" if more > 0 else "")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hounsfield.cli.data import counted, issue_rows
+from hounsfield.cli.data_words import counted, issue_rows
 from hounsfield.cli.talk import Talk
 from hounsfield.messages import sentence
 

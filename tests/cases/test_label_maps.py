@@ -48,8 +48,8 @@ def test_broken_files_are_typed_errors(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", disc())
     path.write_bytes(path.read_bytes()[:60])
     (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 no archive")
-    np.savez(tmp_path / "c.npz", image=disc(), label=np.array([{"a": 1}], dtype=object))
-    np.savez(tmp_path / "d.npz", image=disc(), label=np.zeros((2, 2, 2, 2)))
+    np.savez(tmp_path / "c.npz", image=disc(), label=np.full((48, 48), None, dtype=object))
+    np.savez(tmp_path / "d.npz", image=np.zeros((2, 2, 2, 2)), label=np.zeros((2, 2, 2, 2)))
     for name in "ab":
         (suffix,) = [path.suffix for path in tmp_path.iterdir() if path.stem == name]
         with pytest.raises(HounsfieldError):
@@ -64,6 +64,26 @@ def test_an_npz_without_image_has_no_label_map(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", label=disc())
     assert label_array_of(tmp_path / "a.npz") is None
     assert label_array_of(tmp_path / "nothing.npz") is None
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "is_map"),
+    [
+        ((8, 9), (8, 9), True),
+        ((8, 9, 3), (8, 9), True),
+        ((5, 8, 9), (5, 8, 9), True),
+        ((5, 8, 9), (5, 1), False),
+        ((5, 8, 9), (5,), False),
+        ((5, 8), (5,), False),
+        ((8, 9), (), False),
+        ((8, 9), (9, 8), False),
+    ],
+)
+def test_numbers_of_classes_are_no_label_map(
+    tmp_path: Path, image: tuple[int, ...], label: tuple[int, ...], is_map: bool
+) -> None:
+    np.savez(tmp_path / "a.npz", image=np.zeros(image), label=np.zeros(label, np.uint8))
+    assert (label_array_of(tmp_path / "a.npz") == "label") is is_map
 
 
 def test_survey_counts_what_it_cannot_read(tmp_path: Path) -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib import format as npy
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from hounsfield.archive.local import open_source
 from hounsfield.cases.media import ImageKind, image_kind
+from hounsfield.cases.medmnist import array_header
 from hounsfield.core.geometry import Calibration, VolumeGeometry
 from hounsfield.core.volume import Volume
 from hounsfield.errors import DatasetError
+from hounsfield.image.arrays import NAMES
 from hounsfield.image.assemble import assemble
 from hounsfield.image.limits import PixelLimits
 
@@ -70,24 +71,19 @@ def read_label_map(path: Path) -> LabelMap:
 
 
 def label_array_of(path: Path) -> str | None:
-    """Return the name of the label array of an npz, or None when it has none beside an image."""
+    """Return the name of the label array of an npz, or None when none beside an image covers its pixels."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            found = next((name for name in LABEL_ARRAYS if name in names), None)
-            is_map = found is not None and len(names) > 1 and _is_map(archive, found)
+            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            label = next((name for name in LABEL_ARRAYS if name in names), None)
+            image = next((name for name in NAMES if name in names), None)
+            if label is None or image is None:
+                return None
+            grid, own = array_header(archive, image)[0], array_header(archive, label)[0]
     except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         return None
-    return found if is_map else None
-
-
-def _is_map(archive: zipfile.ZipFile, name: str) -> bool:
-    """Tell whether an array covers an image: a number, a row or a column of numbers are labels of whole images."""
-    with archive.open(f"{name}.npy") as member:
-        version = npy.read_magic(member)
-        shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(member)
-    # what can only be a fault is left to the reader, which says so
-    return dtype.hasobject or (len(shape) > 1 and shape[-1] > 1)
+    # a number, a row or a column of numbers are labels of whole images
+    return label if own in (grid, grid[:-1]) and len(own) > 1 else None
 
 
 def as_labels(array: npt.NDArray[Any], name: str) -> Labels:
@@ -121,10 +117,8 @@ def _read_npz(path: Path) -> npt.NDArray[Any]:
     if name is None:
         raise DatasetError("E818", case=path.name, reason="no label array")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
-            version = npy.read_magic(member)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read(member)
+        with zipfile.ZipFile(path) as archive:
+            shape, dtype = array_header(archive, name)
         if dtype.hasobject or len(shape) not in (2, 3):
             raise DatasetError("E882", case=path.name, found=f"{name}: {shape} {dtype}")
         _LIMITS.require_samples(shape, dtype.itemsize)

@@ -83,9 +83,9 @@ def test_outside_score_is_exported_beside_the_logits() -> None:
 
 def test_a_network_that_answers_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_of("article")
-    honest = export._onnx_bytes
+    honest = export.onnx_bytes
     other = build_network(settings).eval()
-    monkeypatch.setattr(export, "_onnx_bytes", lambda module, interface: honest(other, interface))
+    monkeypatch.setattr(export, "onnx_bytes", lambda module, interface, image: honest(other, interface, image))
     with pytest.raises(HounsfieldError) as caught:
         export_network(network_of(settings), settings, None, example_images(settings))
     assert caught.value.code == "E838"

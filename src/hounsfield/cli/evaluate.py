@@ -1,14 +1,18 @@
 """``hounsfield evaluate``: a model and labelled data in, figures with intervals out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hounsfield.cli.explaining import explainer
 from hounsfield.cli.flags import Debug, Json, Quiet, Threads, Tongue
 from hounsfield.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from hounsfield.evaluate.run import EvaluateOptions
+    from hounsfield.model.package import ModelPackage
 
 
 def evaluate(
@@ -25,9 +29,7 @@ def evaluate(
     debug: Debug = False,
 ) -> int:
     """Evaluate a model on labelled data: metrics with 95 % intervals, plots and a report."""
-    from hounsfield.cases.layouts import read_cases
     from hounsfield.evaluate.run import EvaluateOptions
-    from hounsfield.evaluate.run import evaluate as run
     from hounsfield.model.registry import find_model, run_folder_of
     from hounsfield.settings import read_settings
 
@@ -37,16 +39,38 @@ def evaluate(
     with talk.progress(talk.label("analysing")) as progress:
         run_folder = run_folder_of(model)
         options = EvaluateOptions(threads=settings.threads, prevalence=prevalence, run_folder=run_folder)
-        explain = explainer(package, settings.threads) if output is not None else None
-        result = run(package, read_cases(data), output, options, progress, explain)
-    answer = result.as_json()
+        answer = _answer(package, data, output, options, progress)
     talk.answer(answer, lambda: _lines(answer, talk, output))
     return 0
 
 
+def _answer(
+    package: "ModelPackage",
+    data: Path,
+    output: Path | None,
+    options: "EvaluateOptions",
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Evaluate as the model answers: with masks, or with a class an image."""
+    if package.manifest.masks is not None:
+        from hounsfield.cases.masked import read_masked
+        from hounsfield.evaluate.masks import evaluate_masks
+
+        return evaluate_masks(package, read_masked(data), output, options, progress).as_json()
+    from hounsfield.cases.layouts import read_cases
+    from hounsfield.evaluate.run import evaluate as run
+
+    explain = explainer(package, options.threads) if output is not None else None
+    return run(package, read_cases(data), output, options, progress, explain).as_json()
+
+
 def _lines(data: dict[str, Any], talk: Talk, output: Path | None) -> Iterator[str]:
-    yield f"n = {data['n']} ({talk.label('evaluate-origin-' + data['origin']['test'])})"
+    origin = f" ({talk.label('evaluate-origin-' + data['origin']['test'])})" if "origin" in data else ""
+    yield f"n = {data['n']}{origin}"
     for key, metric in data["metrics"].items():
+        if metric["low"] is None:
+            yield f"  {key:<18} {metric['value']:.4f}"
+            continue
         yield f"  {key:<18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]"
     if output is not None:
         yield f"{talk.label('written')}: {output / 'report.html'}"

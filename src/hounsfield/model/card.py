@@ -49,6 +49,7 @@ def _heading(manifest: Manifest, weights_digest: str) -> Iterable[str]:
 
 def _input(manifest: Manifest) -> Iterable[str]:
     contract, network = manifest.input, manifest.network
+    sides = (network.channels, network.slices, network.rows, network.columns)
     ages = contract.age_years
     years = "any" if ages is None else f"{_end(ages.minimum, '0')} to {_end(ages.maximum, 'any')} years"
     gate = contract.gate
@@ -63,7 +64,7 @@ def _input(manifest: Manifest) -> Iterable[str]:
         ("slices", ", ".join(contract.slice_axes) or "any"),
         ("quantity", contract.quantity),
         ("gate", "none" if gate is None else f"{gate.model}: {', '.join(gate.accepts)} ≥ {gate.minimum_score:g}"),
-        ("network input", f"{network.channels} × {network.rows} × {network.columns}"),
+        ("network input", " × ".join(str(side) for side in sides if side is not None)),
         ("preparing steps", "; ".join(_step(step) for step in manifest.prepare) or "none"),
     ]
     yield "## Input"

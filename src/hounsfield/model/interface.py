@@ -15,10 +15,11 @@ class NetworkInterface(BaseModel):
 
     Attributes:
         input: name of the one input, float32 (image, channel, row, column).
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for grey, 3 for colour; other numbers for masks of several series alone.
+        slices: slices of the input, for masks of volumes; None for an input without them.
         rows: rows of the input.
         columns: columns of the input.
-        logits: name of the output (image, class).
+        logits: name of the output (image, class); for masks see ``MaskOutput``.
         activation_maps: name of the output (image, class, row, column) whose mean over the map is the class's logit
             without its bias, None without one.
         outside: name of the output that tells unknown kinds of image: (image,) or (image, 1), or (image, class) with a
@@ -28,12 +29,35 @@ class NetworkInterface(BaseModel):
     model_config = _STRICT
 
     input: TensorName = "images"
-    channels: Literal[1, 3] = 1
+    channels: Annotated[int, Field(ge=1, le=16)] = 1
+    slices: Side | None = None
     rows: Side
     columns: Side
     logits: TensorName = "logits"
     activation_maps: TensorName | None = None
     outside: TensorName | None = None
+
+
+class MaskOutput(BaseModel):
+    """How a network answers with labels of samples instead of one class an image.
+
+    Its logits are (image, label, row, column), or (image, label, slice, row, column) where ``network.slices`` is given,
+    on the grid of its input; the labels are the manifest's classes, the background first.
+
+    Attributes:
+        overlap_fraction: part of a patch that the next one of the sliding window covers again.
+        channel_names: what each channel of the input is.
+        spacing_mm: slice, row, column spacing of the prepared grid, None where it is that of the image.
+        object_name: what the objects are, where the labels are background, interior and border of objects that are
+            told apart; None where labels are answered as they are.
+    """
+
+    model_config = _STRICT
+
+    overlap_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.5
+    channel_names: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=16)]
+    spacing_mm: tuple[float, float, float] | None = None
+    object_name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class CamExplanation(BaseModel):

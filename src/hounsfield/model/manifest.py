@@ -11,6 +11,7 @@ from hounsfield.errors import ManifestMismatch
 from hounsfield.model.contract import InputContract
 from hounsfield.model.interface import (
     CamExplanation,
+    MaskOutput,
     NetworkInterface,
     NoExplanation,
     OcclusionExplanation,
@@ -21,6 +22,8 @@ from hounsfield.model.statements import Bilingual, DataStatement, IntervalEntry,
 NETWORK_PART: Final = "network.onnx"
 CARD_PART: Final = "card.md"
 MANIFEST_PART: Final = "manifest.json"
+OBJECT_LABELS: Final = ("background", "interior", "border")
+"""Classes of a network whose objects are told apart by their borders (``model.instances``)."""
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Text = Annotated[str, Field(max_length=4000)]
@@ -116,6 +119,7 @@ class Manifest(BaseModel):
         calibration: temperature of the probabilities.
         explanation: how a map of what the network looked at is made.
         out_of_distribution: the score that tells unknown kinds of image, None without one.
+        masks: how labels of samples are answered; None for a model that answers with a class an image.
         data: what it was trained, tuned and tested on.
         licence: licence of the weights, an SPDX expression where there is one.
         metrics: figures with intervals.
@@ -141,6 +145,7 @@ class Manifest(BaseModel):
     calibration: CalibrationEntry = CalibrationEntry()
     explanation: Explanation = NoExplanation()
     out_of_distribution: OutOfDistribution | None = None
+    masks: MaskOutput | None = None
     data: DataStatement
     licence: Annotated[str, Field(min_length=1, max_length=400)]
     metrics: Annotated[list[Metric], Field(max_length=200)] = []
@@ -163,9 +168,24 @@ class Manifest(BaseModel):
             raise ValueError("out_of_distribution: score output needs network.outside")
         if score is not None and not set(score.class_thresholds) <= set(names):
             raise ValueError("out_of_distribution: class_thresholds names an unknown class")
+        self._check_masks()
         if any(not isinstance(step.get("step"), str) for step in self.prepare):
             raise ValueError("prepare: every item names its step")
         return self
+
+    def _check_masks(self) -> None:
+        """Refuse channels, slices and outputs that do not belong to what the network answers with."""
+        network, masks = self.network, self.masks
+        if masks is None:
+            if network.channels not in (1, 3) or network.slices is not None:
+                raise ValueError("network: channels other than 1 or 3, and slices, need masks")
+            return
+        if network.activation_maps or network.outside or self.explanation.method != "none":
+            raise ValueError("masks: a network of masks has no maps and no score of its own")
+        if len(masks.channel_names) != network.channels:
+            raise ValueError("masks: one name for each channel of the network")
+        if masks.object_name is not None and [entry.name for entry in self.classes] != list(OBJECT_LABELS):
+            raise ValueError("masks: objects need the classes background, interior, border")
 
     @property
     def identity(self) -> ModelIdentity:

@@ -147,15 +147,22 @@ def _check_input(model: onnx.ModelProto, manifest: Manifest) -> None:
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
     wanted = manifest.network
-    expected = (wanted.channels, wanted.rows, wanted.columns)
+    expected = _input_shape(manifest)
     if len(inputs) != 1 or inputs[0].name != wanted.input:
         raise ManifestMismatch("E513", part="input", found=[value.name[:60] for value in inputs], expected=wanted.input)
     kind = inputs[0].type.tensor_type
     dims = kind.shape.dim
     found = tuple(dim.dim_value for dim in dims[1:])
-    is_batch = len(dims) == 4 and (bool(dims[0].dim_param) or dims[0].dim_value in (0, 1))
+    is_batch = len(dims) == 1 + len(expected) and (bool(dims[0].dim_param) or dims[0].dim_value in (0, 1))
     if kind.elem_type != TensorProto.FLOAT or not is_batch or found != expected:
         raise ManifestMismatch("E513", part=wanted.input, found=found, expected=expected)
+
+
+def _input_shape(manifest: Manifest) -> tuple[int, ...]:
+    """Return the shape of one image: channel, slice where there are slices, row, column."""
+    network = manifest.network
+    slices = () if network.slices is None else (network.slices,)
+    return (network.channels, *slices, network.rows, network.columns)
 
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -213,8 +220,9 @@ def _check_outputs(inferred: onnx.ModelProto, manifest: Manifest) -> None:
     for name in wanted:
         if found[name][0] != TensorProto.FLOAT:
             raise ManifestMismatch("E513", part=name, found=f"type {found[name][0]}", expected="float32")
-    if found[network.logits][1] != [1, classes]:
-        raise ManifestMismatch("E513", part=network.logits, found=found[network.logits][1], expected=[1, classes])
+    expected = [1, classes] if manifest.masks is None else [1, classes, *_input_shape(manifest)[1:]]
+    if found[network.logits][1] != expected:
+        raise ManifestMismatch("E513", part=network.logits, found=found[network.logits][1], expected=expected)
     if network.activation_maps:
         shape = found[network.activation_maps][1]
         if len(shape) != 4 or shape[:2] != [1, classes]:

@@ -37,14 +37,17 @@ class Predictor:
         package: the package.
 
     Raises:
-        ModelError: ``E510`` to ``E512``, the network is not fit, or the runtime does not take it.
+        ModelError: ``E510`` to ``E512``, the network is not fit, or the runtime does not take it; ``E861``, the model
+            answers with masks (``mask_predictor``).
         ManifestMismatch: ``E513``, the network is not the one the manifest speaks of.
     """
 
     def __init__(self, package: ModelPackage, threads: int = 0) -> None:
         self.package = package
+        if package.manifest.masks is not None:
+            raise ModelError("E861", model=package.identity.name)
         check_network(package.network, package.manifest)
-        self._session = _session(package.network, threads)
+        self._session = open_session(package.network, threads)
 
     def predict(self, prepared: Volume, trace: Trace) -> Prediction:
         """Return calibrated probabilities; every slice of the volume is one image.
@@ -132,7 +135,12 @@ def softmax(logits: Samples, temperature: float = 1.0) -> Images:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _session(network: bytes, threads: int) -> onnxruntime.InferenceSession:
+def open_session(network: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session that gives the same bytes every time.
+
+    Raises:
+        ModelError: ``E510``, the runtime does not take the network.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -34,13 +34,13 @@ class Assessment:
         part: ``tuning`` or ``test``.
         case_count: its cases.
         metrics: by name, with bootstrap intervals drawn by group.
-        confusion: (reference class, called class) counts.
+        confusion: (reference class, called class) counts; None where cases have no class.
     """
 
     part: str
     case_count: int
     metrics: dict[str, Interval]
-    confusion: npt.NDArray[np.int64]
+    confusion: npt.NDArray[np.int64] | None = None
 
 
 def fit_calibration(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[float, Probabilities]:

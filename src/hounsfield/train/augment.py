@@ -6,7 +6,7 @@ that misspells one is refused.
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,14 @@ class BatchAugmentation(Protocol):
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Return the changed batch; deterministic."""
+
+
+@runtime_checkable
+class MovesMasks(Protocol):
+    """A kind that moves samples about, and so a mask with them."""
+
+    def apply_to_masks(self, masks: Tensor, drawn: Drawn) -> Tensor:
+        """Return the moved masks (image, slice, row, column), of the same type; deterministic."""
 
 
 class Affine(_Settings):
@@ -74,9 +82,19 @@ class Affine(_Settings):
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Sample each image on its turned grid, linearly."""
+        return self._sampled(images, drawn, "bilinear")
+
+    def apply_to_masks(self, masks: Tensor, drawn: Drawn) -> Tensor:
+        """Sample masks (image, slice, row, column) of integers on the same grids: each place takes its nearest label.
+
+        What comes from outside the image is background, or the border continued, as in the image.
+        """
+        return self._sampled(masks.float(), drawn, "nearest").to(masks.dtype)
+
+    def _sampled(self, images: Tensor, drawn: Drawn, method: str) -> Tensor:
         grid = functional.affine_grid(drawn["matrix"], list(images.shape), align_corners=False)
         is_border = self.outside == "border" or (self.outside == "either" and bool(drawn["is_border"]))
-        return functional.grid_sample(images, grid, "bilinear", "border" if is_border else "zeros", align_corners=False)
+        return functional.grid_sample(images, grid, method, "border" if is_border else "zeros", align_corners=False)
 
 
 class Gamma(_Settings):
@@ -294,6 +312,29 @@ def augment(images: Tensor, kinds: Sequence[BatchAugmentation], generator: torch
     for kind in kinds:
         images = kind.apply(images, kind.draw(images, generator))
     return images
+
+
+@torch.no_grad()
+def augment_with_masks(
+    images: Tensor, masks: Tensor, kinds: Sequence[BatchAugmentation], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return a batch changed by each kind in order, and its masks moved along with it.
+
+    Kinds that move samples about (those with ``apply_to_masks``) take the masks along; the others leave them.
+
+    Args:
+        images: (image, channel, slice, row, column) in 0..1; every slice of an image is changed the same way.
+        masks: (image, slice, row, column) of integers.
+        kinds: in order.
+        generator: of all chance.
+    """
+    flat = images.flatten(1, 2)
+    for kind in kinds:
+        drawn = kind.draw(flat, generator)
+        flat = kind.apply(flat, drawn)
+        if isinstance(kind, MovesMasks):
+            masks = kind.apply_to_masks(masks, drawn)
+    return flat.view(images.shape), masks
 
 
 def _even(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:

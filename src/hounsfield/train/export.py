@@ -73,8 +73,8 @@ def export_network(
         outside="outside" if has_map and outside is not None else None,
     )
     module = _WithMap(classifier, outside) if isinstance(classifier, PooledClassifier) else classifier
-    network = _onnx_bytes(module.eval(), interface)
-    return Exported(network, interface, _compare(module, network, interface, tried))
+    network = onnx_bytes(module.eval(), interface, torch.zeros(1, *tried.shape[1:]))
+    return Exported(network, interface, compare_with_torch(module, network, interface, tried))
 
 
 def example_images(settings: NetworkSettings, count: int = 4) -> Tensor:
@@ -83,10 +83,15 @@ def example_images(settings: NetworkSettings, count: int = 4) -> Tensor:
     return torch.rand(shape, generator=generator_at(0, "example"))
 
 
-def _onnx_bytes(module: nn.Module, interface: NetworkInterface) -> bytes:
-    """Trace with the TorchScript exporter: the newer one writes local paths and is twenty times slower."""
+def onnx_bytes(module: nn.Module, interface: NetworkInterface, image: Tensor) -> bytes:
+    """Trace with the TorchScript exporter: the newer one writes local paths and is twenty times slower.
+
+    Args:
+        module: in evaluation mode.
+        interface: names of its input and outputs.
+        image: one image (1, channel, ...) of the size it takes.
+    """
     outputs = [name for name in (interface.logits, interface.activation_maps, interface.outside) if name]
-    image = torch.zeros(1, interface.channels, interface.rows, interface.columns)
     stream = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -113,7 +118,12 @@ def repeatable_bytes(exported: bytes) -> bytes:
 
 
 @torch.no_grad()
-def _compare(module: nn.Module, network: bytes, interface: NetworkInterface, tried: Tensor) -> float:
+def compare_with_torch(module: nn.Module, network: bytes, interface: NetworkInterface, tried: Tensor) -> float:
+    """Return the largest difference between torch and onnxruntime on some images.
+
+    Raises:
+        HounsfieldError: ``E838``, it is too large.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4

@@ -65,6 +65,14 @@ class Ledger:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def read_threads(self) -> int | None:
+        """Return the threads of an earlier run in this folder, whatever it learned, or None."""
+        try:
+            found = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))["plan"]["threads"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if isinstance(found, int) and found > 0 else None
+
     def write_history(self, history: Sequence[EpochRecord]) -> None:
         """Write the epochs as CSV."""
         write_synced(self.folder / "epochs.csv", history_csv(history).encode())

@@ -1,6 +1,8 @@
 """How much memory a run needs, estimated before it starts, against what the machine has."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import nn
@@ -44,15 +46,28 @@ def estimate_memory(settings: NetworkSettings, case_count: int, batch_size: int)
     Raises:
         DatasetError: ``E832``, the network cannot take images of this size.
     """
-    sample_count = settings.channels * settings.rows * settings.columns
+    sides = (settings.channels, settings.rows, settings.columns)
+    images_bytes = case_count * prod(sides) * FLOAT_BYTES
+    return estimate_of(lambda: build_network(settings), sides, images_bytes, batch_size)
+
+
+def estimate_of(
+    build: Callable[[], nn.Module], sides: tuple[int, ...], images_bytes: int, batch_size: int
+) -> MemoryEstimate:
+    """Estimate for any network, which runs once without data (torch's meta device).
+
+    Args:
+        build: makes the network.
+        sides: (channel, ...) shape of one image of a batch.
+        images_bytes: what all prepared images take.
+        batch_size: images of a batch.
+    """
     with torch.device("meta"), torch.no_grad():
-        network = build_network(settings)
-        activations = _activation_count(network, torch.zeros(1, settings.channels, settings.rows, settings.columns))
-    in_batch = COPIES_OF_ACTIVATIONS * activations + COPIES_OF_BATCH * sample_count
+        network = build()
+        activations = activation_count(network, torch.zeros(1, *sides))
+    in_batch = COPIES_OF_ACTIVATIONS * activations + COPIES_OF_BATCH * prod(sides)
     return MemoryEstimate(
-        case_count * sample_count * FLOAT_BYTES,
-        COPIES_OF_WEIGHTS * parameter_count(network) * FLOAT_BYTES,
-        batch_size * in_batch * FLOAT_BYTES,
+        images_bytes, COPIES_OF_WEIGHTS * parameter_count(network) * FLOAT_BYTES, batch_size * in_batch * FLOAT_BYTES
     )
 
 
@@ -78,7 +93,8 @@ def check_memory(estimate: MemoryEstimate, available_bytes: int | None) -> None:
     )
 
 
-def _activation_count(network: nn.Module, image: torch.Tensor) -> int:
+def activation_count(network: nn.Module, image: torch.Tensor) -> int:
+    """Return the number of values that the layers of a network give for one image, both on the meta device."""
     counts: list[int] = []
 
     def note(module: nn.Module, taken: object, given: object) -> None:

@@ -11,7 +11,7 @@ from hounsfield.model.manifest import Manifest
 from hounsfield.report.figures import draw_confusion, draw_learning_curves
 from hounsfield.train.assess import Assessment
 from hounsfield.train.checkpoint import Progress
-from hounsfield.train.plan import Plan
+from hounsfield.train.plan import RunPlan
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff }
@@ -32,6 +32,9 @@ code { font-size: .9em; overflow-wrap: anywhere }
 }
 """
 
+TITLES = {"accuracy": "Accuracy (fraction)", "auroc": "AUROC", "dice": "Mean Dice a case"}
+"""Title of the axis of each figure that is followed over the epochs."""
+
 
 @dataclass(frozen=True)
 class Story:
@@ -46,7 +49,7 @@ class Story:
         data_digest: of the images and labels.
     """
 
-    plan: Plan
+    plan: RunPlan
     manifest: Manifest
     progress: Progress
     assessments: tuple[Assessment, ...]
@@ -61,17 +64,17 @@ def figures_of(story: Story) -> dict[str, str]:
     found: dict[str, str] = {}
     if history:
         loss = {"training": [row.training_loss for row in history], "tuning": [row.tuning_loss for row in history]}
-        right = {
-            "training": [row.training["accuracy"] for row in history],
-            "tuning": [row.tuning["accuracy"] for row in history],
-        }
-        area = {"tuning": [row.tuning["auroc"] for row in history]}
-        found["learning-curve-loss"] = draw_learning_curves(loss, "Loss (cross entropy)", kept).svg()
-        found["learning-curve-accuracy"] = draw_learning_curves(right, "Accuracy (fraction)", kept).svg()
-        found["learning-curve-auroc"] = draw_learning_curves(area, "AUROC", kept).svg()
+        found["learning-curve-loss"] = draw_learning_curves(loss, "Loss", kept).svg()
+        for name in history[0].tuning:
+            curves = {"training": [row.training[name] for row in history if name in row.training]}
+            curves = {part: values for part, values in curves.items() if values}
+            curves["tuning"] = [row.tuning[name] for row in history]
+            title = TITLES.get(name, name)
+            found[f"learning-curve-{name}"] = draw_learning_curves(curves, title, kept).svg()
+    names = [entry.name for entry in story.manifest.classes]
     for assessment in story.assessments:
-        drawing = draw_confusion(assessment.confusion, story.plan.class_names)
-        found[f"confusion-{assessment.part}"] = drawing.svg()
+        if assessment.confusion is not None:
+            found[f"confusion-{assessment.part}"] = draw_confusion(assessment.confusion, names).svg()
     return found
 
 
@@ -80,7 +83,7 @@ def training_page(story: Story, figures: dict[str, str]) -> str:
     manifest, progress = story.manifest, story.progress
     facts = [
         ("train.page.model", f"{manifest.name} {manifest.version}"),
-        ("train.page.network", f"{story.plan.network.name}, {story.plan.network.rows} × {story.plan.network.columns}"),
+        ("train.page.network", f"{story.plan.network_name}, {_sides(manifest)}"),
         ("train.page.cases", f"{manifest.data.training} / {manifest.data.tuning} / {manifest.data.test}"),
         ("train.page.epochs", f"{progress.epochs_done} ({progress.stopped_by})"),
         ("train.page.kept", str(progress.best_epoch if story.plan.learning.keep == "best" else progress.epochs_done)),
@@ -97,7 +100,7 @@ def training_page(story: Story, figures: dict[str, str]) -> str:
         f'<p class="warn">{_both("research-only")}</p>',
         _facts(facts),
         *[_metrics(assessment) for assessment in story.assessments],
-        _points(manifest),
+        _points(manifest) if manifest.masks is None else "",
         f"<h2>{_both('train.page.figures')}</h2><p>{_both('train.page.curves-note')}</p>",
         f'<div class="figures">{"".join(map(_inline, figures.values()))}</div>',
         _issues(story.issues),
@@ -107,6 +110,11 @@ def training_page(story: Story, figures: dict[str, str]) -> str:
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     head += f"<style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
+
+
+def _sides(manifest: Manifest) -> str:
+    network = manifest.network
+    return " × ".join(str(side) for side in (network.slices, network.rows, network.columns) if side is not None)
 
 
 def _both(key: str) -> str:
@@ -167,7 +175,7 @@ def _issues(issues: Sequence[QualityIssue]) -> str:
     return f"<h2>{_both('train.page.issues')}</h2>{body}"
 
 
-def _reasons(plan: Plan) -> str:
+def _reasons(plan: RunPlan) -> str:
     lines = [
         f"<li><b>{escape(reason.choice)}</b>: {_spoken(reason.text('en'), reason.text('zh'))}</li>"
         for reason in plan.reasons

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,14 @@ class Part:
         return tuple(int(count) for count in np.bincount(self.labels, minlength=class_count))
 
 
+class PartSizes(NamedTuple):
+    """Number of cases of each part."""
+
+    training: int
+    tuning: int
+    test: int
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of a data set: what is learned from, what choices are made on, and what is kept for the end.
@@ -48,6 +57,11 @@ class Parts:
     training: Part
     tuning: Part
     test: Part | None
+
+    @property
+    def sizes(self) -> PartSizes:
+        """Number of cases of each part."""
+        return PartSizes(len(self.training), len(self.tuning), len(self.test) if self.test else 0)
 
     @cached_property
     def digest(self) -> str:

@@ -164,6 +164,11 @@ class RunPlan(_Document):
     time_limit_seconds: float | None = Field(None, gt=0)
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def network_name(self) -> str:
+        """Name of the network, for people."""
+        return ""
+
     def digest(self) -> str:
         """Return the SHA-256 of everything that decides the weights; reasons and the time limit do not."""
         return hashlib.sha256(json.dumps(self.deciding(), sort_keys=True).encode()).hexdigest()
@@ -190,6 +195,11 @@ class Plan(RunPlan):
     clusters: str = ""
     decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
+
+    @property
+    def network_name(self) -> str:
+        """Name of the network."""
+        return self.network.name
 
 
 def differences(found: RunPlan, expected: RunPlan) -> tuple[str, ...]:

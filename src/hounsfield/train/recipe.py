@@ -58,6 +58,8 @@ class Recipe(BaseModel):
         clusters: column of the manifest that tells clusters within a class apart.
         decoys: broken images taught as a class of their own.
         outside: the score for unknown kinds of image.
+        segmentation: settings of ``train.segmentation.plan.SegmentationPlan``, for data with masks; the others come
+            from the plan.
     """
 
     model_config = _STRICT
@@ -74,6 +76,7 @@ class Recipe(BaseModel):
     clusters: str = ""
     decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
+    segmentation: dict[str, Any] = Field(default_factory=dict)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -7,27 +7,31 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from hounsfield.cases.task import LearningTask, task_of
 from hounsfield.errors import HounsfieldError
 from hounsfield.train.chance import settled
 from hounsfield.train.classification import Classification
+from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent, silent
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.loop import Loop, Outcome
-from hounsfield.train.options import PartResult, TrainOptions, TrainResult
+from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.packing import pack, rehearse
-from hounsfield.train.page import Story, figures_of, training_page
+from hounsfield.train.page import Story
 from hounsfield.train.recipe import Recipe, read_recipe
-from hounsfield.train.setup import Task, choose_threads, set_up
+from hounsfield.train.segmentation.run import train_masks
+from hounsfield.train.setup import choose_threads, set_up
 
 
 def train(data: Path, output: Path, options: TrainOptions | None = None, talk: Talk = silent) -> TrainResult:
-    """Train a classifier on a data set and write its model package, with the run folder ``<output>.run`` beside it.
+    """Train the model that the layout of a data set asks for and write its package, with the run folder beside it.
+
+    The run folder is ``<output>.run``.
 
     The same data, options and number of threads give the same bytes of ``network.onnx`` on one machine, whether or not
     the run was interrupted and resumed.
 
     Args:
-        data: class folders, a MedMNIST npz, or a CSV of paths and labels.
+        data: class folders, a MedMNIST npz, a CSV of paths and labels, or images with masks.
         output: the model file to write.
         options: what a person asks for; the rest is decided by the recipe and the plan.
         talk: told of the issues of the data before training, and of progress.
@@ -52,50 +56,16 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     ledger = Ledger(output.with_name(f"{output.name}.run"))
     ledger.open()
     with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
+        if task_of(data) in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
+            return train_masks(data, output, wanted, recipe, ledger, talk)
         task = set_up(data, wanted, recipe, ledger, talk)
         rehearse(task)
-        outcome = _learn(task, wanted, talk)
-        return _conclude(task, outcome, output, talk)
-
-
-def _learn(task: Task, options: TrainOptions, talk: Talk) -> Outcome:
-    loop = Loop(Classification(task.plan, task.parts), task.ledger.checkpoints, talk)
-    if options.resume:
-        has_state = loop.resume()
-        key = "ui.train.resumed" if has_state else "ui.train.no-checkpoint"
-        talk(TrainEvent(key, {"epoch": loop.progress.epochs_done}))
-    outcome = loop.run()
-    task.ledger.write_history(outcome.progress.history)
-    return outcome
-
-
-def _conclude(task: Task, outcome: Outcome, output: Path, talk: Talk) -> TrainResult:
-    talk(TrainEvent("ui.train.measuring"))
-    manifest, digest, assessments = pack(task, outcome.weights, output)
-    progress = outcome.progress
-    story = Story(task.plan, manifest, progress, assessments, task.examination.issues, task.parts.digest)
-    figures = figures_of(story)
-    for name, svg in figures.items():
-        task.ledger.write_file(f"{name}.svg", svg.encode())
-    page = task.ledger.write_file("report.html", training_page(story, figures).encode())
-    results = tuple(
-        PartResult(
-            item.part,
-            item.case_count,
-            {name: (value.value, value.low, value.high) for name, value in item.metrics.items()},
-        )
-        for item in assessments
-    )
-    return TrainResult(
-        model=output,
-        run_folder=task.ledger.folder,
-        report=page,
-        weights_digest=digest,
-        results=results,
-        epochs_run=len(progress.history),
-        stopped_by=progress.stopped_by,
-        seconds=progress.seconds,
-    )
+        outcome = learn(Classification(task.plan, task.parts), ledger, talk, is_resumed=wanted.resume)
+        talk(TrainEvent("ui.train.measuring"))
+        manifest, digest, assessments = pack(task, outcome.weights, output)
+        issues, data_digest = task.examination.issues, task.parts.digest
+        story = Story(task.plan, manifest, outcome.progress, assessments, issues, data_digest)
+        return conclude(story, digest, ledger, output)
 
 
 @contextmanager

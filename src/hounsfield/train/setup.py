@@ -16,8 +16,8 @@ from hounsfield.train.ledger import Ledger, usable_cores
 from hounsfield.train.memory import MemoryEstimate, check_memory, estimate_memory
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.outline import outline_run, with_range
-from hounsfield.train.parts import Parts
-from hounsfield.train.plan import Plan, differences
+from hounsfield.train.parts import Parts, PartSizes
+from hounsfield.train.plan import Plan, RunPlan, differences
 from hounsfield.train.recipe import Recipe
 
 
@@ -46,8 +46,8 @@ class Task:
 
 def choose_threads(options: TrainOptions, ledger: Ledger) -> int:
     """Return the threads asked for, those of the run that goes on, or one for each core."""
-    earlier = ledger.read_plan(Plan) if options.resume else None
-    return options.threads or (earlier.threads if earlier else usable_cores())
+    earlier = ledger.read_threads() if options.resume else None
+    return options.threads or earlier or usable_cores()
 
 
 def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk) -> Task:
@@ -60,54 +60,59 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
     """
     found = outline_run(data, options, recipe, choose_threads(options, ledger), talk)
     table, examination, draft, chosen = found.table, found.examination, found.plan, found.chosen
-    memory = _check_size(draft, sum(map(len, chosen.values())), talk)
+    estimate = estimate_memory(draft.network, sum(map(len, chosen.values())), draft.learning.batch_size)
+    tell_memory(estimate, talk)
     parts = gather_parts(table, examination, chosen, draft, recipe.model.input.quantity, talk)
-    _tell_parts(parts, len(table), talk)
+    tell_parts(parts.sizes, len(table), talk)
     plan = with_range(draft, recipe, parts)
-    task = Task(table, examination, recipe, plan, parts, ledger, options.command or _command(data, options, plan))
-    _enter(task, options, memory)
+    command = command_of(data, options, plan)
+    enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
     ledger.write_file(SEEN_FILE, seen_json({part: _digests(examination, own) for part, own in chosen.items()}))
-    return task
+    return Task(table, examination, recipe, plan, parts, ledger, command)
 
 
 def _digests(examination: Examination, indices: Sequence[int]) -> list[str]:
     return [examination.digests[index] for index in indices]
 
 
-def _check_size(plan: Plan, case_count: int, talk: Talk) -> MemoryEstimate:
-    estimate = estimate_memory(plan.network, case_count, plan.learning.batch_size)
+def tell_memory(estimate: MemoryEstimate, talk: Talk) -> None:
+    """Say what a run needs, and refuse it where it does not fit.
+
+    Raises:
+        HounsfieldError: ``E835``.
+    """
     available = available_memory()
     facts = {"needed_mb": -(-estimate.total_bytes // 2**20), "images_mb": -(-estimate.images_bytes // 2**20)}
     talk(TrainEvent("ui.train.memory", {**facts, "available_mb": (available or 0) // 2**20}))
     check_memory(estimate, available)
-    return estimate
 
 
-def _tell_parts(parts: Parts, case_count: int, talk: Talk) -> None:
-    counts = {
-        "training": len(parts.training),
-        "tuning": len(parts.tuning),
-        "test": len(parts.test) if parts.test else 0,
-    }
-    talk(TrainEvent("ui.train.parts", {**counts, "left_out": case_count - sum(counts.values())}))
+def tell_parts(sizes: PartSizes, case_count: int, talk: Talk) -> None:
+    """Say how many cases each part has."""
+    talk(TrainEvent("ui.train.parts", {**sizes._asdict(), "left_out": case_count - sum(sizes)}))
 
 
-def _enter(task: Task, options: TrainOptions, memory: MemoryEstimate) -> None:
+def enter_run(
+    ledger: Ledger, plan: RunPlan, data_digest: str, command: str, memory: MemoryEstimate, *, is_resumed: bool
+) -> None:
     """Begin the run folder afresh, or make sure that the run in it is this one.
 
     Raises:
         HounsfieldError: ``E836``, naming what differs.
     """
-    earlier = task.ledger.read_plan(Plan) if options.resume else None
+    earlier = ledger.read_plan(type(plan)) if is_resumed else None
     if earlier is not None:
-        unlike = differences(task.plan, earlier)
+        unlike = differences(plan, earlier)
         if unlike:
-            raise HounsfieldError("E836", folder=task.ledger.folder.name, found=", ".join(unlike))
+            raise HounsfieldError("E836", folder=ledger.folder.name, found=", ".join(unlike))
         return
-    clear_checkpoints(task.ledger.checkpoints)
-    task.ledger.write_plan(task.plan, task.parts.digest, memory, task.command)
+    clear_checkpoints(ledger.checkpoints)
+    ledger.write_plan(plan, data_digest, memory, command)
 
 
-def _command(data: Path, options: TrainOptions, plan: Plan) -> str:
+def command_of(data: Path, options: TrainOptions, plan: RunPlan) -> str:
+    """Return the command line that makes a model: the one given, or the one that would do."""
+    if options.command:
+        return options.command
     recipe = f" --recipe {options.recipe}" if options.recipe else ""
     return f"hounsfield train {data} -o {plan.name}.model{recipe} --seed {plan.seed}"

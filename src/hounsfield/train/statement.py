@@ -18,7 +18,7 @@ from hounsfield.model.interface import CamExplanation, NetworkInterface, Occlusi
 from hounsfield.model.manifest import CalibrationEntry, ClassEntry, ConceptEntry, Manifest, OperatingPointEntry
 from hounsfield.model.statements import Bilingual, DataSource, IntervalEntry, Metric
 from hounsfield.train.assess import Assessment
-from hounsfield.train.parts import Parts
+from hounsfield.train.parts import Parts, PartSizes
 from hounsfield.train.plan import Plan
 from hounsfield.train.recipe import ClassFacts, Recipe, faults_of
 
@@ -79,14 +79,14 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
             ),
             explanation=CamExplanation() if has_map else OcclusionExplanation(),
             out_of_distribution=_outside(plan, made.interface),
-            data=facts.data.model_copy(update=_counts(recipe, parts, data_name)),
+            data=facts.data.model_copy(update=data_counts(recipe, parts.sizes, data_name)),
             licence=facts.licence,
             metrics=[
-                _metric(item, name, interval, data_name)
+                metric_entry(item, name, interval, data_name)
                 for item in made.assessments
                 for name, interval in item.metrics.items()
             ],
-            limits=[*facts.limits, *_limits(parts, data_name, has_own=bool(facts.limits))],
+            limits=[*facts.limits, *data_limits(parts.sizes, data_name, has_own=bool(facts.limits))],
             command=facts.command or made.command,
             seed=plan.seed,
             software=software_versions(),
@@ -113,24 +113,25 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _bilingual(key: str, **facts: object) -> Bilingual:
+def bilingual(key: str, **facts: object) -> Bilingual:
+    """Return a sentence of the catalogue in both languages."""
     english, chinese = (sentence(key, facts, language) for language in LANGUAGES)
     return Bilingual(en=english, zh=chinese)
 
 
 def _purpose(plan: Plan, data_name: str) -> Bilingual:
-    return _bilingual("ui.train.purpose", classes=", ".join(plan.class_names), data=data_name)
+    return bilingual("ui.train.purpose", classes=", ".join(plan.class_names), data=data_name)
 
 
-def _limits(parts: Parts, data_name: str, *, has_own: bool) -> list[Bilingual]:
+def data_limits(sizes: PartSizes, data_name: str, *, has_own: bool) -> list[Bilingual]:
     """Return the limits that hold for every model that was only tested on its own data."""
     if has_own:
         return []
     limits = [
-        _bilingual("ui.train.limit.data", count=len(parts.training), data=data_name),
-        _bilingual("ui.train.limit.external"),
+        bilingual("ui.train.limit.data", count=sizes.training, data=data_name),
+        bilingual("ui.train.limit.external"),
     ]
-    return limits if parts.test else [*limits, _bilingual("ui.train.limit.no-test")]
+    return limits if sizes.test else [*limits, bilingual("ui.train.limit.no-test")]
 
 
 def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ...]) -> list[ClassEntry]:
@@ -140,7 +141,7 @@ def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ..
     return [
         ClassEntry(
             name=machine_name(name, index),
-            concept=_concept(facts.get(name)),
+            concept=concept_entry(facts.get(name)),
             is_finding=is_finding,
             operating_point=_point(point) if point else None,
         )
@@ -153,7 +154,12 @@ def machine_name(name: str, index: int) -> str:
     return re.sub(r"[\x00-\x1f\x7f<>]+", "-", name).strip()[:64].strip() or f"class-{index}"
 
 
-def _concept(facts: ClassFacts | None) -> ConceptEntry | None:
+def concept_entry(facts: ClassFacts | None) -> ConceptEntry | None:
+    """Return the concept that a recipe gives a class, None where it gives none.
+
+    Raises:
+        SettingsError: ``E830``, the table has no such concept.
+    """
     if facts is None or facts.concept is None:
         return None
     if isinstance(facts.concept, ConceptEntry):
@@ -188,19 +194,19 @@ def _outside(plan: Plan, interface: NetworkInterface) -> OutOfDistribution | Non
     return OutOfDistribution(score="output", threshold=1.0, outside_is="above", note=note)
 
 
-def _counts(recipe: Recipe, parts: Parts, data_name: str) -> dict[str, object]:
-    test = len(parts.test) if parts.test else 0
-    total = len(parts.training) + len(parts.tuning) + test
+def data_counts(recipe: Recipe, sizes: PartSizes, data_name: str) -> dict[str, object]:
+    """Return what a manifest says of the data beside what the recipe states."""
     stated = recipe.model.data
-    counts: dict[str, object] = {"training": len(parts.training), "tuning": len(parts.tuning), "test": test}
+    counts: dict[str, object] = dict(sizes._asdict())
     if not stated.sources:
-        counts["sources"] = [DataSource(name=data_name, images=total, use="training, tuning and internal test")]
+        counts["sources"] = [DataSource(name=data_name, images=sum(sizes), use="training, tuning and internal test")]
     if not stated.split:
         counts["split"] = "parts as the source declares them, else whole groups (patient, near copies) drawn by class"
     return counts
 
 
-def _metric(assessment: Assessment, name: str, interval: Interval, data_name: str) -> Metric:
+def metric_entry(assessment: Assessment, name: str, interval: Interval, data_name: str) -> Metric:
+    """Return a metric of a part as a manifest states it."""
     has_interval = isfinite(interval.low) and isfinite(interval.high)
     kind = "internal test part" if assessment.part == "test" else "tuning part (choices were made on it)"
     return Metric(

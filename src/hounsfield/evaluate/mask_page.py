@@ -1,0 +1,172 @@
+"""The page of an evaluation of masks: figures a label, and the best and worst cases with their contours."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from hounsfield.cases.masked_table import MaskedImage, MaskTable
+from hounsfield.core.prediction import Interval
+from hounsfield.core.quality import QualityIssue
+from hounsfield.errors import HounsfieldError
+from hounsfield.evaluate.mask_cases import MeasuredCase, find_mask
+from hounsfield.evaluate.page import interval_text
+from hounsfield.image.display import to_greyscale_pixels
+from hounsfield.messages import LANGUAGES, label
+from hounsfield.model.mask_predictor import MaskPredictor
+
+SHOWN = 4
+"""Best and worst cases that are drawn, so many of each."""
+
+SIDE = 384
+REFERENCE_COLOUR, FOUND_COLOUR, BOTH_COLOUR = (0, 200, 255), (255, 120, 0), (255, 255, 255)
+"""Blue and orange are told apart by colour-blind readers too (Okabe and Ito 2008); where both run it is white."""
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 0 auto; max-width: 62rem }
+body { padding: 1rem }
+table { border-collapse: collapse; margin: .5rem 0 }
+th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
+td { text-align: right; font-variant-numeric: tabular-nums }
+.zh { color: #444 }
+.warn { border-left: 4px solid #b35900; padding-left: .6rem }
+.cases { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 24rem } img { max-width: 100% }
+@media (prefers-color-scheme: dark) { body { background: #161616; color: #eee } .zh { color: #bbb } }
+"""
+
+
+@dataclass(frozen=True)
+class CasePicture:
+    """A case drawn: its name, what it is ordered by, and a PNG as a data URI."""
+
+    identifier: str
+    rank: float
+    picture: str
+
+
+@dataclass(frozen=True)
+class MaskStory:
+    """All that the page tells.
+
+    Attributes:
+        model: name and version.
+        data_name: of the data set.
+        part: of it.
+        measures: mean of each figure with its interval.
+        case_count: measured cases.
+        distance_unit: ``mm`` or ``samples``.
+        issues: what speaks against trusting the figures.
+        refused: identifier and reason of each case that was not answered.
+        pictures: worst cases, then best.
+        limits: what the model does not know: ``en`` and ``zh`` of each sentence.
+    """
+
+    model: str
+    data_name: str
+    part: str
+    measures: Mapping[str, Interval]
+    case_count: int
+    distance_unit: str
+    issues: Sequence[QualityIssue]
+    refused: Sequence[tuple[str, HounsfieldError]]
+    pictures: Sequence[CasePicture]
+    limits: Sequence[Mapping[str, str]]
+
+
+def draw_cases(cases: Sequence[MeasuredCase], predictor: MaskPredictor, table: MaskTable) -> tuple[CasePicture, ...]:
+    """Return the worst cases, worst first, then the best, best last, answered once more and drawn."""
+    order = sorted(cases, key=lambda case: (case.rank, case.identifier))
+    chosen = order if len(order) <= 2 * SHOWN else [*order[:SHOWN], *order[-SHOWN:]]
+    by_name = {case.identifier: case for case in table.cases}
+    pictures = []
+    for case in chosen:
+        image = table.read(by_name[case.identifier])
+        found = find_mask(predictor, image.volumes)
+        pictures.append(CasePicture(case.identifier, case.rank, _data_uri(contour_picture(image, found.array))))
+    return tuple(pictures)
+
+
+def contour_picture(image: MaskedImage, found: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
+    """Return the slice with most of the reference (row, column, 3) with the contours of reference and answer.
+
+    Contours are the outermost samples within each label.
+    """
+    reference = np.asarray(image.mask.array)
+    index = int((reference > 0).sum((1, 2)).argmax())
+    volume = next(volume for volume in image.volumes if volume is not None)
+    grey = to_greyscale_pixels(volume, index)
+    scale = max(1, SIDE // max(grey.shape))
+    picture = np.repeat(np.kron(grey, np.ones((scale, scale), dtype=np.uint8))[..., None], 3, axis=2)
+    drawn = [
+        _edge(np.kron(plane, np.ones((scale, scale), dtype=np.int32))) for plane in (reference[index], found[index])
+    ]
+    picture[drawn[0]] = REFERENCE_COLOUR
+    picture[drawn[1]] = FOUND_COLOUR
+    picture[drawn[0] & drawn[1]] = BOTH_COLOUR
+    return picture
+
+
+def mask_page(story: MaskStory) -> str:
+    """Return the page as HTML text; it loads nothing from elsewhere."""
+    rows = "".join(
+        f"<tr><th>{escape(name)}{_unit(name, story.distance_unit)}</th><td>{interval_text(value)}</td></tr>"
+        for name, value in story.measures.items()
+    )
+    figures = "".join(
+        f'<figure><img alt="{escape(item.identifier)}" src="{item.picture}">'
+        f"<figcaption>{escape(item.identifier)} · {item.rank:.3f}</figcaption></figure>"
+        for item in story.pictures
+    )
+    issues = "".join(
+        f"<li>{escape(issue.code)} {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in story.issues
+    )
+    refused = "".join(
+        f"<li>{escape(name)}: {_spoken(reason.text('en'), reason.text('zh'))}</li>" for name, reason in story.refused
+    )
+    limits = "".join(f"<li>{_spoken(limit['en'], limit['zh'])}</li>" for limit in story.limits)
+    blocks = [
+        f"<h1>{_both('evaluate-title')}: {escape(story.model)}</h1>",
+        f'<p class="warn">{_both("research-only")}</p>',
+        f"<p>{escape(story.data_name)} · {_both(f'evaluate-part-{story.part}')} · n = {story.case_count}</p>",
+        f"<h2>{_both('evaluate-mask.figures')}</h2><table>{rows}</table><p>{_both('evaluate-mask.note')}</p>",
+        f"<h2>{_both('evaluate-mask.cases')}</h2><p>{_both('evaluate-mask.colours')}</p>",
+        f'<div class="cases">{figures}</div>',
+        f"<h2>{_both('evaluate-mask.issues')}</h2><ul>{issues}{refused}</ul>" if issues or refused else "",
+        f"<h2>{_both('evaluate-mask.limits')}</h2><ul>{limits}</ul>" if limits else "",
+    ]
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head += f"<title>{escape(label('evaluate-title'))}: {escape(story.model)}</title><style>{_STYLE}</style>"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
+
+
+def _edge(labels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    lowest = ndimage.minimum_filter(labels, 3, mode="nearest")
+    highest = ndimage.maximum_filter(labels, 3, mode="nearest")
+    return np.asarray((labels > 0) & ((lowest != labels) | (highest != labels)))
+
+
+def _data_uri(picture: npt.NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    shown = Image.fromarray(picture)
+    shown.thumbnail((2 * SIDE, 2 * SIDE))
+    shown.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _unit(name: str, unit: str) -> str:
+    return f" ({escape(unit)})" if name.startswith(("hd95", "assd")) else ""
+
+
+def _both(key: str) -> str:
+    return _spoken(*(label(key, language) for language in LANGUAGES))
+
+
+def _spoken(english: str, chinese: str) -> str:
+    return f'{escape(english)} <span class="zh" lang="zh">{escape(chinese)}</span>'

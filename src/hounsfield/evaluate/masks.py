@@ -1,0 +1,202 @@
+"""Evaluate a model of masks: Dice, surface distances and objects a label, with intervals by patient, and a page."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hounsfield import __version__
+from hounsfield.cases.masked_table import MaskTable
+from hounsfield.core.prediction import Interval, ModelIdentity
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError
+from hounsfield.evaluate.mapping import WHOLE
+from hounsfield.evaluate.mask_cases import MeasuredCase, Progress, RefusedCase, measure_cases
+from hounsfield.evaluate.mask_page import MaskStory, draw_cases, mask_page
+from hounsfield.evaluate.result import cell
+from hounsfield.evaluate.run import EvaluateOptions
+from hounsfield.metrics.case_means import mean_of
+from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
+from hounsfield.model.mask_predictor import MaskPredictor
+from hounsfield.model.package import ModelPackage
+from hounsfield.model.predictor import runtime_description
+from hounsfield.report.folder import output_folder
+
+MAX_REFUSED_SHARE = 0.5
+"""Share of cases that may be refused before no figure is given at all."""
+
+_DEFAULTS = EvaluateOptions()
+
+
+@dataclass(frozen=True)
+class MaskEvaluation:
+    """The result of an evaluation of masks.
+
+    Attributes:
+        model: name, version, task and weights digest.
+        data_name: of the data set.
+        part: ``test``, ``tuning``, ``training`` or ``all``.
+        measures: mean over cases of each figure, with its interval; distances are in ``distance_unit``.
+        cases: figures of each case.
+        refused: cases that were not answered.
+        issues: what speaks against trusting the figures.
+        distance_unit: ``mm``, or ``samples`` where some images do not know their spacing.
+        provenance: versions, seed, resamples and time.
+    """
+
+    model: ModelIdentity
+    data_name: str
+    part: str
+    measures: dict[str, Interval]
+    cases: tuple[MeasuredCase, ...]
+    refused: tuple[RefusedCase, ...]
+    issues: tuple[QualityIssue, ...]
+    distance_unit: str
+    provenance: Mapping[str, str | int | float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the evaluation as JSON values; figures that no case defines are left out."""
+        return {
+            "metrics": {
+                name: {"value": item.value, "low": _number(item.low), "high": _number(item.high)}
+                for name, item in self.measures.items()
+                if math.isfinite(item.value)
+            },
+            "n": len(self.cases),
+            "part": self.part,
+            "distance_unit": self.distance_unit,
+            "cases": [
+                {"identifier": case.identifier, **{key: _number(value) for key, value in case.figures.items()}}
+                for case in self.cases
+            ],
+            "refused": [
+                {"identifier": case.identifier, "code": case.reason.code, "text": case.reason.text()}
+                for case in self.refused
+            ],
+            "issues": [
+                {"code": issue.code, "severity": issue.severity.value, "text": issue.text()} for issue in self.issues
+            ],
+            "data": {"name": self.data_name},
+            "model": dict(vars(self.model)),
+            "provenance": dict(self.provenance),
+            "research_use_only": True,
+        }
+
+    def as_csv(self) -> str:
+        """Return one row a case: its name, its figures, and the code of the refusal."""
+        stream = io.StringIO()
+        names = list(self.measures)
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["identifier", *names, "refused"])
+        for case in self.cases:
+            values = [case.figures.get(name, math.nan) for name in names]
+            figures = [f"{value:.6f}" if math.isfinite(value) else "" for value in values]
+            writer.writerow([cell(case.identifier), *figures, ""])
+        for refusal in self.refused:
+            writer.writerow([cell(refusal.identifier), *("" for _ in names), refusal.reason.code])
+        return stream.getvalue()
+
+
+def evaluate_masks(
+    package: ModelPackage,
+    table: MaskTable,
+    output: Path | None = None,
+    options: EvaluateOptions = _DEFAULTS,
+    progress: Progress | None = None,
+) -> MaskEvaluation:
+    """Evaluate a model of masks on images with reference masks.
+
+    Args:
+        package: the model.
+        table: the data, as ``read_masked`` returns it.
+        output: folder for metrics.json, cases.csv and report.html; None writes nothing.
+        options: part, bootstrap and threads.
+        progress: told (done, all) after each case.
+
+    Raises:
+        ModelError: ``E860``, the model answers with a class an image.
+        DatasetError: ``E851`` a label the model does not know, ``E852`` no such part, ``E853`` most cases are refused,
+            ``E865`` labels and objects do not go together.
+    """
+    predictor = MaskPredictor(package, options.threads)
+    part = _choose_part(table, options.part)
+    chosen = [index for index in table.with_mask if part in (WHOLE, table.cases[index].split)]
+    cases, refused = measure_cases(predictor, table, chosen, progress)
+    total = len(cases) + len(refused)
+    if not cases or len(refused) > MAX_REFUSED_SHARE * total:
+        reason = refused[0].reason.text() if refused else "0"
+        name = refused[0].identifier if refused else table.name
+        raise DatasetError("E853", count=len(refused), total=total, case=name, reason=reason)
+    unit = "mm" if all(case.is_calibrated for case in cases) else "samples"
+    issues = (*table.issues, *_issues(part, len(refused), total))
+    measures = _measures(cases, options)
+    provenance: dict[str, str | int | float] = {
+        "software_version": __version__, "runtime": runtime_description(), "resamples": options.resamples,
+        "seed": options.seed, "interval_level": 0.95, "interval_method": "percentile bootstrap, drawn by patient",
+        "package_digest": package.package_digest, "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    evaluation = MaskEvaluation(package.identity, table.name, part, measures, cases, refused, issues, unit, provenance)
+    if output is not None:
+        _write(evaluation, predictor, table, output)
+    return evaluation
+
+
+def _choose_part(table: MaskTable, wanted: str | None) -> str:
+    declared = table.declared_parts
+    if wanted is None:
+        return next((part for part in ("test", "tuning") if part in declared), WHOLE)
+    if wanted != WHOLE and wanted not in declared:
+        raise DatasetError("E852", found=wanted, expected=", ".join((*declared, WHOLE)))
+    return wanted
+
+
+def _issues(part: str, refused: int, total: int) -> list[QualityIssue]:
+    issues = []
+    if part == WHOLE:
+        issues.append(QualityIssue("Q850", Severity.WARN, {}))
+    elif part != "test":
+        issues.append(QualityIssue("Q851", Severity.WARN, {"part": part}))
+    if refused:
+        issues.append(QualityIssue("Q852", Severity.WARN, {"count": refused, "total": total}))
+    return issues
+
+
+def _measures(cases: tuple[MeasuredCase, ...], options: EvaluateOptions) -> dict[str, Interval]:
+    """Return the mean of each figure over the cases that define it, drawn by patient."""
+    names = list(dict.fromkeys(name for case in cases for name in case.figures))
+    values = {name: np.array([case.figures.get(name, math.nan) for case in cases]) for name in names}
+    patients = [f"patient {case.patient}" if case.patient else f"case {case.identifier}" for case in cases]
+    groups = np.unique(np.array(patients), return_inverse=True)[1].astype(np.int64)
+    weights = resample_weights(np.zeros(len(cases), dtype=np.int64), groups, options.resamples, options.seed)
+    return bootstrap_intervals({name: mean_of(values[name]) for name in names}, weights, len(cases))
+
+
+def _write(evaluation: MaskEvaluation, predictor: MaskPredictor, table: MaskTable, output: Path) -> None:
+    """Write metrics.json, cases.csv and report.html, complete or not at all.
+
+    Raises:
+        ReportError: ``E680`` a file of someone else stands where a result has to go.
+    """
+    pictures = draw_cases(evaluation.cases, predictor, table)
+    limits = [limit.model_dump() for limit in predictor.package.manifest.limits]
+    story = MaskStory(
+        f"{evaluation.model.name} {evaluation.model.version}", evaluation.data_name, evaluation.part,
+        evaluation.measures, len(evaluation.cases), evaluation.distance_unit, evaluation.issues,
+        tuple((case.identifier, case.reason) for case in evaluation.refused), pictures, limits,
+    )  # fmt: skip
+    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    with output_folder(output) as folder:
+        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "cases.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
+        (folder.partial / "report.html").write_text(mask_page(story), encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

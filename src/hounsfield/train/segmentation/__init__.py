@@ -1,0 +1,1 @@
+"""Segmentation: a label for every sample, and objects that are told apart by their borders."""

@@ -1,0 +1,113 @@
+"""Set-up of a segmentation: everything that is settled before the first step of learning, and said before it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hounsfield.cases.masked import read_masked
+from hounsfield.cases.masked_table import MaskTable
+from hounsfield.errors import SettingsError
+from hounsfield.model.networks.unet import build_unet
+from hounsfield.train.events import Talk, TrainEvent, issue_event
+from hounsfield.train.ledger import Ledger
+from hounsfield.train.memory import MemoryEstimate, estimate_of
+from hounsfield.train.options import TrainOptions
+from hounsfield.train.recipe import Recipe
+from hounsfield.train.segmentation.fingerprint import take_mask_fingerprint
+from hounsfield.train.segmentation.gather import choose_masked_parts, gather_masked_parts, groups_of
+from hounsfield.train.segmentation.patches import PreparedParts
+from hounsfield.train.segmentation.plan import SegmentationPlan
+from hounsfield.train.segmentation.planner import make_mask_plan
+from hounsfield.train.setup import choose_threads, command_of, enter_run, tell_memory, tell_parts
+
+IMAGE_BYTES, MASK_BYTES = 2, 5
+"""Of a prepared sample: half precision, and a label with the number of its object."""
+
+
+@dataclass(frozen=True)
+class MaskTask:
+    """A run that is set up: everything but the weights.
+
+    Attributes:
+        table: the data set.
+        recipe: what was asked for.
+        plan: what the run obeys.
+        parts: prepared images and masks.
+        ledger: the run folder.
+        command: the command line that makes this model.
+    """
+
+    table: MaskTable
+    recipe: Recipe
+    plan: SegmentationPlan
+    parts: PreparedParts
+    ledger: Ledger
+    command: str
+
+
+def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk) -> MaskTask:
+    """Read, plan, split and prepare a data set of masks.
+
+    Raises:
+        DatasetError: the data cannot be learned from.
+        SettingsError: an option or the recipe is wrong.
+        HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
+    """
+    table = _named(read_masked(data), options, recipe)
+    for issue in table.issues:
+        talk(issue_event(issue))
+    facts = {"cases": len(table), "classes": ", ".join(table.label_names), "data": table.name}
+    talk(TrainEvent("ui.train.read", facts))
+    found = take_mask_fingerprint(table, table.with_mask)
+    draft = make_mask_plan(options, recipe, found, table, choose_threads(options, ledger))
+    for reason in draft.reasons:
+        talk(TrainEvent(reason.key, reason.facts))
+    groups = groups_of(table)
+    chosen = choose_masked_parts(table, groups, draft.split)
+    estimate = estimate_mask_memory(draft, found.shape, sum(map(len, chosen.values())))
+    tell_memory(estimate, talk)
+    parts = gather_masked_parts(table, groups, chosen, draft, talk)
+    tell_parts(parts.sizes, len(table), talk)
+    plan = _with_range(draft, recipe, parts)
+    command = command_of(data, options, plan)
+    enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
+    return MaskTask(table, recipe, plan, parts, ledger, command)
+
+
+def estimate_mask_memory(plan: SegmentationPlan, shape: tuple[int, int, int], case_count: int) -> MemoryEstimate:
+    """Estimate what a run holds at its peak, from the median shape (slice, row, column) and the form of the network."""
+    network = plan.network
+    patch = network.patch[1:] if network.is_planar else network.patch
+    samples = case_count * int(np.prod(shape))
+    images_bytes = samples * (network.channels * IMAGE_BYTES + MASK_BYTES)
+    return estimate_of(lambda: build_unet(network), (network.channels, *patch), images_bytes, plan.learning.batch_size)
+
+
+def _named(table: MaskTable, options: TrainOptions, recipe: Recipe) -> MaskTable:
+    """Return the table with the names of its labels that a person or recipe gives, with or without the background.
+
+    Raises:
+        SettingsError: ``E830``, not as many names as there are labels.
+    """
+    names = options.class_names or tuple(entry.name for entry in recipe.classes)
+    if not names:
+        return table
+    whole = names if len(names) == len(table.label_names) else (table.label_names[0], *names)
+    if len(whole) != len(table.label_names):
+        raise SettingsError("E830", found=f"classes: {len(names)} != {len(table.label_names) - 1}")
+    return replace(table, label_names=whole)
+
+
+def _with_range(draft: SegmentationPlan, recipe: Recipe, parts: PreparedParts) -> SegmentationPlan:
+    """Return the plan with the centre and scale of the training images."""
+    if {"centre", "scale"} & set(recipe.network):
+        return draft
+    sums = np.zeros(3)
+    for case in parts.training:
+        samples = case.images.astype(np.float64)
+        sums += (samples.size, samples.sum(), (samples**2).sum())
+    centre = sums[1] / sums[0]
+    deviation = float(np.sqrt(max(0.0, sums[2] / sums[0] - centre**2)))
+    network = replace(draft.network, centre=round(float(centre), 6), scale=round(1 / max(deviation, 1e-3), 6))
+    return draft.model_copy(update={"network": network})

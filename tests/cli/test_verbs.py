@@ -16,7 +16,20 @@ from hounsfield.errors import HounsfieldError, OutOfScope
 from hounsfield.image import phantoms
 from tests.clinical import models
 
-VERBS = ("analyse", "check", "convert", "prepare", "data", "plan", "train", "evaluate", "models", "info", "demo")
+VERBS = (
+    "analyse",
+    "check",
+    "convert",
+    "prepare",
+    "data",
+    "plan",
+    "train",
+    "evaluate",
+    "compare",
+    "models",
+    "info",
+    "demo",
+)
 
 
 @pytest.fixture

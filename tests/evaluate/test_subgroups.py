@@ -117,3 +117,69 @@ def test_dicom_headers_make_subgroups(tmp_path):
     assert stored["n_by_class"] == [10, 10]
     assert set(stored["p_adjusted"]) == {"auroc", "sensitivity", "specificity"}
     assert stored["differing"] == []
+
+
+def test_three_classes_have_subgroups_too():
+    """One site calls at random: the mean over classes tells it apart, whatever the number of classes."""
+    chance = np.random.default_rng(4)
+    labels = np.arange(360) % 3
+    site = np.where(np.arange(360) // 3 % 3 == 0, "far", "near")
+    logits = chance.normal(0, 1, (360, 3)) + 3.0 * np.eye(3)[labels] * (site == "near")[:, np.newaxis]
+    weights = np.exp(logits)
+    scored = Scored(labels, weights / weights.sum(axis=1, keepdims=True), np.arange(360), None, 0.5)
+    far, near = subgroup_rows(scored, columns(360, site=site), 200, 0)
+    assert (far.value, near.value) == ("far", "near")
+    assert far.class_counts == (40, 40, 40)
+    assert set(far.differing) == {"auroc", "sensitivity", "specificity"}
+    assert far.measures["auroc"].high < near.measures["auroc"].low
+
+
+def test_measures_of_a_subgroup_are_those_of_its_cases_alone():
+    from sklearn import metrics as oracle
+
+    scored = scored_cases(120, 5)
+    coil = np.where(np.random.default_rng(6).random(120) < 0.4, "head", "body")
+    for row in subgroup_rows(scored, columns(120, coil=coil), 60, 0):
+        keep = coil == row.value
+        area = oracle.roc_auc_score(scored.labels[keep], scored.scores[keep])
+        assert row.measures["auroc"].value == pytest.approx(area)
+        found = oracle.recall_score(scored.labels[keep], scored.scores[keep] >= 0.5)
+        assert row.measures["sensitivity"].value == pytest.approx(found)
+        assert row.measures["sensitivity"].low <= found <= row.measures["sensitivity"].high
+
+
+def test_narrow_subgroups_are_not_called_wide_and_nothing_is_said_of_them():
+    scored = scored_cases(2000, 3)
+    half = np.where(np.arange(2000) < 1000, "one", "two")
+    rows = subgroup_rows(scored, columns(2000, half=half), 60, 0)
+    assert all(row.wide == () for row in rows)
+    assert subgroup_issues(rows) == ()
+
+
+def test_columns_that_one_case_lacks_have_a_row_of_their_own():
+    scored = scored_cases(60, 8)
+    attributes = columns(60, coil=np.where(np.arange(60) < 30, "head", "body"))
+    attributes[:12] = [()] * 12
+    rows = subgroup_rows(scored, attributes, 30, 0)
+    assert [(row.value, row.cases) for row in rows] == [("-", 12), ("body", 30), ("head", 18)]
+
+
+def test_the_page_marks_what_differs_and_what_is_too_wide(tmp_path):
+    """Forty cases of two scanners, on one of which the picture says the opposite."""
+    from tests.evaluate.examples import flat, save
+
+    rows = ["path,label,scanner"]
+    for index in range(80):
+        label, scanner = index % 2, "AB"[index // 40]
+        bright = label if scanner == "A" else 1 - label
+        save(tmp_path / "data" / f"{index}.png", flat(70 + 90 * bright + index % 30, index))
+        rows.append(f"{index}.png,{('normal', 'pneumonia')[label]},{scanner}")
+    (tmp_path / "data" / "manifest.csv").write_text("\n".join(rows))
+    model = write_model(tmp_path / "m.model", ("normal", "pneumonia"))
+    result = evaluate(model, read_cases(tmp_path / "data"), tmp_path / "out", EvaluateOptions(resamples=200))
+    assert "Q860" in [issue.code for issue in result.issues]
+    assert all("auroc" in row.differing for row in result.subgroup_rows)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count('class="tag warn"><span data-lang="en" lang="en">differs') >= 4
+    assert "亚组" in page
+    assert "ui.evaluate" not in page

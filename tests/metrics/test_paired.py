@@ -162,3 +162,63 @@ def test_a_variance_that_is_not_known_gives_no_p_value():
     found = compare_auroc(is_positive, np.array([0.9, 0.1, 0.2, 0.3]), np.array([0.2, 0.1, 0.6, 0.3]))
     assert found.difference.value == pytest.approx(2 / 3)
     assert np.isnan(found.p_value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.randoms())
+def test_holm_keeps_the_order_and_never_lowers(values, chance):
+    """Adjusted values are no smaller than the raw ones, at most as Bonferroni's, and do not depend on the order."""
+    adjusted = holm(values)
+    assert (adjusted >= np.array(values) - 1e-12).all()
+    assert (adjusted <= np.minimum(1, np.array(values) * len(values)) + 1e-12).all()
+    order = list(range(len(values)))
+    chance.shuffle(order)
+    assert holm([values[index] for index in order]) == pytest.approx(adjusted[order])
+    ranked = adjusted[np.argsort(values, kind="stable")]
+    assert (np.diff(ranked) >= -1e-12).all()
+
+
+def test_holm_keeps_the_level_where_nothing_differs():
+    chance = np.random.default_rng(8)
+    wrong = sum(bool((holm(chance.random(10)) <= 0.05).any()) for _ in range(2000))
+    assert wrong / 2000 == pytest.approx(0.05, abs=0.015)
+
+
+def test_delongs_test_by_patient_keeps_the_level_that_by_image_loses():
+    """Two scores of equal worth, five images a patient that share both errors."""
+    chance = np.random.default_rng(9)
+    by_patient = by_image = 0
+    for _ in range(200):
+        patient = np.repeat(np.arange(60), 5)
+        is_ill = np.arange(60) < 30
+        own = chance.normal(is_ill * 1.2, 1, (2, 60))[:, patient] + chance.normal(0, 0.1, (2, 300))
+        by_patient += compare_auroc(is_ill[patient], *own, groups=patient).p_value <= 0.05
+        by_image += compare_auroc(is_ill[patient], *own).p_value <= 0.05
+    assert by_patient / 200 == pytest.approx(0.05, abs=0.045)
+    assert by_image / 200 >= 0.2
+
+
+def test_patients_with_both_classes_make_the_covariance_of_placements_count():
+    """Each patient has a positive and a negative image with one shift: within a patient the shift cancels."""
+    chance = np.random.default_rng(10)
+    truth = stats.norm.cdf(1 / np.sqrt(2 * (1 + 0.5**2)))
+    held = 0
+    for _ in range(200):
+        shift = chance.normal(0, 0.5, 60)
+        scores = np.concatenate([chance.normal(1 + shift, 1), chance.normal(shift, 1)])
+        is_positive, patient = np.arange(120) < 60, np.tile(np.arange(60), 2)
+        interval = delong_interval(is_positive, scores, groups=patient)
+        held += interval.low <= truth <= interval.high
+    assert held / 200 == pytest.approx(0.95, abs=0.04)
+
+
+def test_an_interval_of_separated_patients_counts_patients():
+    """Ten images each of six patients, all told apart: six disjoint pairs at most are trials, not sixty."""
+    patient = np.repeat(np.arange(12), 10)
+    is_positive = patient < 6
+    by_patient = delong_interval(is_positive, is_positive * 1.0, groups=patient)
+    by_image = delong_interval(is_positive, is_positive * 1.0)
+    exact = stats.binomtest(6, 6).proportion_ci(method="wilson")
+    assert (by_patient.value, by_patient.high) == (1.0, 1.0)
+    assert by_patient.low == pytest.approx(exact.low)
+    assert by_patient.low < by_image.low

@@ -218,3 +218,48 @@ def test_public_data_are_recognised(
 @pytest.mark.parametrize("folder", ["breast_ultrasound", "brain_mri", "blood_cells", "fracture_xray"])
 def test_public_data_without_masks_are_not(shared_data: Path, folder: str) -> None:
     assert not is_masked(shared_data / folder)
+
+
+def test_one_mask_a_lesion_is_joined(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / "benign" / f"benign ({number}).png", picture(number))
+        save(tmp_path / "benign" / f"benign ({number})_mask.png", disc(value=255, at=(10, 10), radius=5))
+    save(tmp_path / "benign" / "benign (1)_mask_1.png", disc(value=255, at=(30, 30), radius=7))
+    save(tmp_path / "benign" / "benign (1)_mask_2.png", disc(value=255, at=(30, 34), radius=7))
+    table = read_masked(tmp_path)
+    assert [case.identifier for case in table.cases] == ["benign (0)", "benign (1)", "benign (2)"]
+    assert "Q881" not in codes(table.issues)
+    assert all(not case.attributes and case.patient is None for case in table.cases)
+    joined = np.maximum(disc(at=(10, 10), radius=5), disc(at=(30, 30), radius=7))
+    joined = np.maximum(joined, disc(at=(30, 34), radius=7))
+    assert (table.read(table.cases[1]).mask.array[0] == joined).all()
+    assert (read_first(table.select([2]))[0] == disc(at=(10, 10), radius=5)).all()
+
+
+def test_a_further_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", picture(1))
+    save(tmp_path / "a_mask.png", disc(value=255))
+    save(tmp_path / "a_mask_1.png", disc(side=40, value=255))
+    table = read_masked(tmp_path)
+    with pytest.raises(DatasetError) as caught:
+        table.read(table.cases[0])
+    assert caught.value.code == "E881"
+
+
+def test_values_of_further_masks_are_labels_too(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", picture(1))
+    save(tmp_path / "a_mask.png", disc(value=1))
+    save(tmp_path / "a_mask_1.png", disc(value=4, at=(40, 8), radius=4))
+    table = read_masked(tmp_path)
+    assert table.label_names == ("background", "label 1", "label 4")
+    assert set(read_first(table).ravel().tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_many_folders_are_patients_and_few_are_not(tmp_path: Path, count: int) -> None:
+    for folder in range(count):
+        for number in range(2):
+            save(tmp_path / f"site{folder}" / f"x{number}.png", picture(10 * folder + number))
+            save(tmp_path / f"site{folder}" / f"x{number}_mask.png", disc(value=255))
+    patients = {case.patient for case in read_masked(tmp_path).cases}
+    assert patients == ({f"site{folder}" for folder in range(count)} if count >= 4 else {None})

@@ -1,5 +1,7 @@
 """How image and mask of a case are read from files, checked to lie on one grid, and the mask's values made indices."""
 
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,13 @@ class FileMaskReader:
         self.values = np.asarray(range(len(label_names)) if values is None else values, dtype=np.int64)
         self.is_instances = is_instances
         self.drops_other_grids = drops_other_grids
+        self.further: dict[str, tuple[Path, ...]] = {}
+
+    def with_further(self, further: Mapping[str, tuple[Path, ...]]) -> "FileMaskReader":
+        """Return a reader that lays further masks of a case, by its identifier, over the first: one a lesion."""
+        made = copy(self)
+        made.further = dict(further)
+        return made
 
     def read(self, case: MaskedCase) -> MaskedImage:
         """Return the channels and the mask of a case.
@@ -58,6 +67,10 @@ class FileMaskReader:
         issues = (QualityIssue("Q888", Severity.NOTE, {"case": case.identifier, "count": dropped}),) if dropped else ()
         grid = next(volume.geometry for volume in kept if volume is not None)
         array = self.indices(found.array, case.identifier) if found else np.zeros(grid.shape, dtype=np.uint8)
+        for path in self.further.get(case.identifier, ()):
+            other = self.read_map(path)
+            require_one_grid(case.identifier, grid, other.geometry)
+            array = np.maximum(array, self.indices(other.array, case.identifier))
         return MaskedImage(kept, self._mask(array, grid), issues)
 
     def _on_grid(

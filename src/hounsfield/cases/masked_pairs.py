@@ -30,6 +30,11 @@ class _Pair:
     masks: list[tuple[str, Path]] = field(default_factory=list)
     place: Place | None = None
 
+    @property
+    def further(self) -> tuple[Path, ...]:
+        """Further masks of the image that are no other observer's: one a lesion, as in BUSI."""
+        return () if any(observer for observer, _ in self.masks) else tuple(path for _, path in self.masks[1:])
+
 
 def has_pairs(data: Path) -> bool:
     """Tell whether a folder holds images with masks, by their names and by a look at a few masks."""
@@ -55,7 +60,7 @@ def read_pairs(data: Path) -> MaskTable:
     """
     pairs = _gather(data)
     held = {key: pair for key, pair in pairs.items() if pair.image is not None}
-    masks = [pair.masks[0][1] for pair in held.values() if pair.masks]
+    masks = [path for pair in held.values() if pair.masks for path in (pair.masks[0][1], *pair.further)]
     if not masks:
         raise DatasetError("E880", path=data.name, found=summary(["/".join(key) for key in pairs], 3) or "0")
     seen = survey(masks)
@@ -69,7 +74,8 @@ def read_pairs(data: Path) -> MaskTable:
         _case(data, name, pair, patient or (pair.place.folder if pair.place and are_patients else None))
         for name, patient, pair in zip(identifiers, patients, held.values(), strict=True)
     ]
-    reader = FileMaskReader(names, None if seen.is_instances else seen.values, seen.is_instances)
+    further = {name: pair.further for name, pair in zip(identifiers, held.values(), strict=True) if pair.further}
+    reader = FileMaskReader(names, None if seen.is_instances else seen.values, seen.is_instances).with_further(further)
     issues = _issues(pairs, cases, seen)
     return MaskTable(readable(data.name), names, ("image",), tuple(cases), issues, "pairs", reader, seen.is_instances)
 
@@ -131,7 +137,7 @@ def _are_patients(places: Sequence[Place]) -> bool:
 def _case(data: Path, name: str, pair: _Pair, patient: str | None) -> MaskedCase:
     others = tuple(
         (f"mask_{number}", readable(path.relative_to(data).as_posix()))
-        for number, (_, path) in enumerate(pair.masks[1:], start=2)
+        for number, (_, path) in enumerate(() if pair.further else pair.masks[1:], start=2)
     )
     mask = pair.masks[0][1] if pair.masks else None
     return MaskedCase(name, (pair.image,), mask, patient, pair.place.split if pair.place else None, others)

@@ -102,7 +102,8 @@ def test_a_large_group_and_unequal_classes_are_said():
     table = table_of({**frames, **{f"x{index}": picture(500 + index) for index in range(20)}}, [0] * 36 + [1] * 4)
     issues = {issue.code: issue for issue in examine(table).issues}
     assert issues["Q810"].facts["count"] == 20
-    assert issues["Q812"].facts["found"] == "a 36, b 4"
+    assert issues["Q812"].facts == {"found": "a 36, b 4", "largest": "a", "share": 90}
+    assert "always said a would be right in 90 %" in issues["Q812"].text()
 
 
 def test_unreadable_files_are_named_and_many_are_refused(tmp_path):

@@ -157,7 +157,9 @@ def _class_issues(table: CaseTable) -> list[QualityIssue]:
     if not counts or max(counts.values()) <= UNEQUAL_RATIO * min(counts.values()):
         return []
     found = ", ".join(f"{name} {count}" for name, count in counts.items())
-    return [QualityIssue("Q812", Severity.NOTE, {"found": found})]
+    largest = max(counts, key=lambda name: counts[name])
+    share = round(100 * counts[largest] / sum(counts.values()))
+    return [QualityIssue("Q812", Severity.NOTE, {"found": found, "largest": largest, "share": share})]
 
 
 def _copy_issues(table: CaseTable, exact: Pairs, near: NearCopies, threshold: float) -> list[QualityIssue]:

@@ -106,6 +106,7 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 	@$(call train,chest-xray-pneumonia,$(DATA)/chest_xray_pneumonia,2)
 	@$(call train,body-part,build/body-part,2)
 	@$(call train,brain-mri-tumour,$(DATA)/brain_mri,1)
+	@$(call train,blood-cells,$(DATA)/blood_cells,2)
 
 # Threads that wait by spinning take the time of whatever else runs here; the weights are the same either way.
 train = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \

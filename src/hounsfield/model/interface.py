@@ -37,6 +37,62 @@ class NetworkInterface(BaseModel):
     activation_maps: TensorName | None = None
     outside: TensorName | None = None
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs that are asked for."""
+        return tuple(name for name in (self.logits, self.activation_maps, self.outside) if name)
+
+
+class AnchorLevel(BaseModel):
+    """The anchors of one map of the pyramid: one at every place for each side and each ratio.
+
+    Attributes:
+        stride: input pixels between two places.
+        sides: square root of the area of an anchor, in input pixels.
+    """
+
+    model_config = _STRICT
+
+    stride: Annotated[int, Field(ge=1, le=1024)]
+    sides: Annotated[tuple[Annotated[float, Field(gt=0, le=1e5)], ...], Field(min_length=1, max_length=16)]
+
+
+class BoxInterface(NetworkInterface):
+    """A network that finds objects: for each anchor the logits of the classes, and how the box differs from it.
+
+    Attributes:
+        logits: name of the output (image, anchor, class), each class by itself (sigmoid).
+        deltas: name of the output (image, anchor, 4): shift of the centre in sides of the anchor and logarithm of the
+            sides, rows before columns (Girshick 2014, appendix C).
+        levels: the anchors, in the order of the output: by level, row, column, side, ratio.
+        ratios: rows divided by columns of the anchors.
+        least_score: detections below it are dropped before anything else.
+        largest_overlap: of two detections of a class that both stay.
+        most: detections of an image that stay.
+        working_score: from which a detection is shown; set on the tuning part.
+    """
+
+    deltas: TensorName
+    levels: Annotated[tuple[AnchorLevel, ...], Field(min_length=1, max_length=8)]
+    ratios: Annotated[tuple[Annotated[float, Field(gt=0.01, lt=100)], ...], Field(min_length=1, max_length=16)] = (1.0,)
+    least_score: Annotated[float, Field(ge=0, le=1)] = 0.05
+    largest_overlap: Annotated[float, Field(ge=0, le=1)] = 0.5
+    most: Annotated[int, Field(ge=1, le=10_000)] = 100
+    working_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs that are asked for."""
+        return self.logits, self.deltas
+
+    @property
+    def anchor_count(self) -> int:
+        """Anchors of all levels."""
+        return sum(
+            -(-self.rows // level.stride) * -(-self.columns // level.stride) * len(level.sides) * len(self.ratios)
+            for level in self.levels
+        )
+
 
 class MaskOutput(BaseModel):
     """How a network answers with labels of samples instead of one class an image.

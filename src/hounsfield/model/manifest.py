@@ -10,6 +10,7 @@ from hounsfield.core.prediction import Interval, ModelIdentity, OperatingPoint, 
 from hounsfield.errors import ManifestMismatch
 from hounsfield.model.contract import InputContract
 from hounsfield.model.interface import (
+    BoxInterface,
     CamExplanation,
     MaskOutput,
     NetworkInterface,
@@ -139,9 +140,9 @@ class Manifest(BaseModel):
     purpose: Bilingual
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")]
     input: InputContract
-    network: NetworkInterface
+    network: BoxInterface | NetworkInterface
     prepare: Annotated[list[dict[str, JsonValue]], Field(max_length=32)]
-    classes: Annotated[list[ClassEntry], Field(min_length=2, max_length=1000)]
+    classes: Annotated[list[ClassEntry], Field(min_length=1, max_length=1000)]
     calibration: CalibrationEntry = CalibrationEntry()
     explanation: Explanation = NoExplanation()
     out_of_distribution: OutOfDistribution | None = None
@@ -161,6 +162,8 @@ class Manifest(BaseModel):
         names = [entry.name for entry in self.classes]
         if len(set(names)) != len(names):
             raise ValueError("classes: two classes have the same name")
+        if len(names) < 2 and not isinstance(self.network, BoxInterface):
+            raise ValueError("classes: at least two are needed to tell apart")
         if isinstance(self.explanation, CamExplanation) and not self.network.activation_maps:
             raise ValueError("explanation: method cam needs network.activation_maps")
         score = self.out_of_distribution

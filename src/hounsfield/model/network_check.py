@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto
 
 from hounsfield.errors import ManifestMismatch, ModelError
+from hounsfield.model.interface import BoxInterface
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.operators import ALLOWED
 
@@ -214,12 +215,15 @@ def _check_outputs(inferred: onnx.ModelProto, manifest: Manifest) -> None:
         value.name: (value.type.tensor_type.elem_type, [dim.dim_value for dim in value.type.tensor_type.shape.dim])
         for value in inferred.graph.output
     }
-    wanted = {name for name in (network.logits, network.activation_maps, network.outside) if name}
+    wanted = set(network.outputs)
     if not wanted <= set(found):
         raise ManifestMismatch("E513", part="outputs", found=sorted(found)[:8], expected=sorted(wanted))
     for name in wanted:
         if found[name][0] != TensorProto.FLOAT:
             raise ManifestMismatch("E513", part=name, found=f"type {found[name][0]}", expected="float32")
+    if isinstance(network, BoxInterface):
+        _check_boxes(network, classes, {name: shape for name, (_, shape) in found.items()})
+        return
     expected = [1, classes] if manifest.masks is None else [1, classes, *_input_shape(manifest)[1:]]
     if found[network.logits][1] != expected:
         raise ManifestMismatch("E513", part=network.logits, found=found[network.logits][1], expected=expected)
@@ -229,3 +233,11 @@ def _check_outputs(inferred: onnx.ModelProto, manifest: Manifest) -> None:
             raise ManifestMismatch("E513", part=network.activation_maps, found=shape, expected=[1, classes, "r", "c"])
     if network.outside and found[network.outside][1] not in ([1], [1, 1], [1, classes]):
         raise ManifestMismatch("E513", part=network.outside, found=found[network.outside][1], expected=[1])
+
+
+def _check_boxes(network: BoxInterface, classes: int, shapes: dict[str, list[int]]) -> None:
+    """Demand a row for each anchor: the logits of the classes, and four deltas."""
+    for name, last in ((network.logits, classes), (network.deltas, 4)):
+        expected = [1, network.anchor_count, last]
+        if shapes[name] != expected:
+            raise ManifestMismatch("E513", part=name, found=shapes[name], expected=expected)

@@ -109,7 +109,7 @@ class Predictor:
         expected = (network.channels, network.rows, network.columns)
         if images.ndim != 4 or images.shape[1:] != expected or not len(images):
             raise OutOfScope("E520", found=images.shape, expected=expected)
-        names = [name for name in (network.logits, network.activation_maps, network.outside) if name]
+        names = list(network.outputs)
         rows = [self._run_one(names, image) for image in images.astype(np.float32, copy=False)]
         return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(names)}
 

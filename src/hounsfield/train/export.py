@@ -91,7 +91,7 @@ def onnx_bytes(module: nn.Module, interface: NetworkInterface, image: Tensor) ->
         interface: names of its input and outputs.
         image: one image (1, channel, ...) of the size it takes.
     """
-    outputs = [name for name in (interface.logits, interface.activation_maps, interface.outside) if name]
+    outputs = list(interface.outputs)
     stream = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")

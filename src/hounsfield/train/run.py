@@ -31,7 +31,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     the run was interrupted and resumed.
 
     Args:
-        data: class folders, a MedMNIST npz, a CSV of paths and labels, or images with masks.
+        data: class folders, a MedMNIST npz, a CSV of paths and labels, or images with masks or boxes.
         output: the model file to write.
         options: what a person asks for; the rest is decided by the recipe and the plan.
         talk: told of the issues of the data before training, and of progress.
@@ -58,6 +58,10 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
         if task_of(data) in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
             return train_masks(data, output, wanted, recipe, ledger, talk)
+        if task_of(data) is LearningTask.DETECTION:
+            from hounsfield.train.detection.run import train_detector  # MONAI's detection takes a second to import
+
+            return train_detector(data, output, wanted, recipe, ledger, talk)
         task = set_up(data, wanted, recipe, ledger, talk)
         rehearse(task)
         outcome = learn(Classification(task.plan, task.parts), ledger, talk, is_resumed=wanted.resume)

@@ -1,0 +1,1 @@
+"""Detection as a way of learning: boxes around objects in pictures."""

@@ -1,0 +1,147 @@
+"""The whole of a detector's run, one function an arrow: data → plan → weights → package → report."""
+
+from html import escape
+from pathlib import Path
+
+import torch
+
+from hounsfield.cases.boxed_guard import examine_boxes
+from hounsfield.cases.boxed_layouts import read_boxed
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.machine import available_memory
+from hounsfield.messages import LANGUAGES, label
+from hounsfield.report.figures import draw_learning_curves
+from hounsfield.train.checkpoint import Progress, clear_checkpoints
+from hounsfield.train.detection.packing import BoxAssessment, export_detector, pack_detector
+from hounsfield.train.detection.parts import BoxParts, choose_box_parts, gather_box_parts
+from hounsfield.train.detection.plan import DetectionPlan
+from hounsfield.train.detection.planner import estimate_detection, plan_detection
+from hounsfield.train.detection.way import Detection
+from hounsfield.train.events import Talk, TrainEvent, issue_event
+from hounsfield.train.ledger import Ledger
+from hounsfield.train.loop import Loop
+from hounsfield.train.memory import check_memory
+from hounsfield.train.options import PartResult, TrainOptions, TrainResult
+from hounsfield.train.plan import differences
+from hounsfield.train.recipe import Recipe
+from hounsfield.train.setup import choose_threads
+
+
+def train_detector(
+    data: Path, output: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk
+) -> TrainResult:
+    """Train a detector on images with boxes and write its model package.
+
+    Raises:
+        DatasetError: the data cannot be learned from.
+        SettingsError: an option or the recipe is wrong.
+        HounsfieldError: ``E835`` too little memory, ``E836`` another run is in the folder, ``E837`` the loss is no
+            number.
+    """
+    table = read_boxed(data, options.class_names or tuple(entry.name for entry in recipe.classes) or None)
+    found = examine_boxes(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
+    for issue in found.issues:
+        talk(issue_event(issue))
+    spoiling = [issue.code for issue in found.issues if issue.severity is not Severity.NOTE]
+    if options.strict and spoiling:
+        raise DatasetError("E871", data=table.name, found=", ".join(dict.fromkeys(spoiling)))
+    earlier = ledger.read_plan(DetectionPlan) if options.resume else None
+    plan = plan_detection(options, recipe, table, found.shapes, choose_threads(options, ledger))
+    for reason in plan.reasons:
+        talk(TrainEvent(reason.key, reason.facts))
+    chosen = choose_box_parts(table, found, plan.split)
+    memory = estimate_detection(plan, sum(map(len, chosen.values())))
+    check_memory(memory, available_memory())
+    key = "ui.train.preparing"
+    parts = gather_box_parts(
+        table,
+        found,
+        chosen,
+        plan,
+        lambda done, total: talk(TrainEvent(key, {"done": done, "total": total}, done, total)),
+    )
+    command = options.command or f"hounsfield train {data} -o {plan.name}.model --seed {plan.seed}"
+    if earlier is None:
+        clear_checkpoints(ledger.checkpoints)
+        ledger.write_plan(plan, parts.digest, memory, command)
+    elif unlike := differences(plan, earlier):
+        raise HounsfieldError("E836", folder=ledger.folder.name, found=", ".join(unlike))
+    return _learn(plan, recipe, parts, (table.name, command), (output, ledger, options.resume, found.issues), talk)
+
+
+def _learn(
+    plan: DetectionPlan,
+    recipe: Recipe,
+    parts: BoxParts,
+    data: tuple[str, str],
+    where: tuple[Path, Ledger, bool, tuple[QualityIssue, ...]],
+    talk: Talk,
+) -> TrainResult:
+    output, ledger, is_resumed, issues = where
+    way = Detection(plan, parts)
+    export_detector(way.build(), plan.interface(), torch.from_numpy(parts.tuning.images[:1]))
+    loop = Loop(way, ledger.checkpoints, talk)
+    if is_resumed:
+        has_state = loop.resume()
+        talk(
+            TrainEvent(
+                "ui.train.resumed" if has_state else "ui.train.no-checkpoint", {"epoch": loop.progress.epochs_done}
+            )
+        )
+    outcome = loop.run()
+    ledger.write_history(outcome.progress.history)
+    talk(TrainEvent("ui.train.measuring"))
+    _, digest, assessments = pack_detector(plan, recipe, parts, data, outcome.weights, output)
+    page = ledger.write_file("report.html", run_page(plan, outcome.progress, assessments, issues).encode())
+    results = tuple(
+        PartResult(
+            item.part,
+            item.case_count,
+            {name: (value.value, value.low, value.high) for name, value in item.metrics.items()},
+        )
+        for item in assessments
+    )
+    progress = outcome.progress
+    return TrainResult(
+        model=output,
+        run_folder=ledger.folder,
+        report=page,
+        weights_digest=digest,
+        results=results,
+        epochs_run=len(progress.history),
+        stopped_by=progress.stopped_by,
+        seconds=progress.seconds,
+    )
+
+
+def run_page(
+    plan: DetectionPlan,
+    progress: Progress,
+    assessments: tuple[BoxAssessment, ...],
+    issues: tuple[QualityIssue, ...],
+) -> str:
+    """Return the report of a run: metrics with intervals, learning curves, reasons of the plan, issues of the data."""
+    blocks = [f"<h1>{escape(plan.name)}</h1><p>{_both('research-only')}</p>"]
+    for item in assessments:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{value.value:.3f} ({value.low:.3f} – {value.high:.3f})</td></tr>"
+            for name, value in item.metrics.items()
+        )
+        blocks.append(f"<h2>{escape(item.part)}, n = {item.case_count}</h2><table>{rows}</table>")
+    history = progress.history
+    if history:
+        loss = {"training": [row.training_loss for row in history], "tuning": [row.tuning_loss for row in history]}
+        precision = {"tuning": [row.tuning["map50"] for row in history]}
+        blocks.append(draw_learning_curves(loss, "Loss", progress.best_epoch).svg())
+        blocks.append(draw_learning_curves(precision, "mAP50", progress.best_epoch).svg())
+    told = [(reason.text(language), language) for reason in plan.reasons for language in LANGUAGES]
+    told += [(f"{issue.code}: {issue.text(language)}", language) for issue in issues for language in LANGUAGES]
+    blocks += [f'<p lang="{language}">{escape(text)}</p>' for text, language in told]
+    style = "<style>body { margin: 2rem; max-width: 60rem }</style>"
+    head = f'<meta charset="utf-8"><title>{escape(plan.name)}</title>{style}'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
+
+
+def _both(key: str) -> str:
+    return " ".join(escape(label(key, language)) for language in LANGUAGES)

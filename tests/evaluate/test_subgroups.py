@@ -56,6 +56,14 @@ def test_equal_subgroups_seldom_differ():
     assert wrong <= 2
 
 
+def test_a_clear_difference_is_found_among_many_subgroups():
+    """Thirty-six tests and few resamples: permutations are as many as the adjusted level needs."""
+    chance = np.random.default_rng(2)
+    values = {name: chance.integers(0, 4, 400) for name in ("site", "month", "coil")}
+    rows = subgroup_rows(scored_cases(spoiled=values["coil"] == 2, seed=2), columns(400, **values), 20, 0)
+    assert [(row.column, row.value) for row in rows if "auroc" in row.differing][:1] == [("coil", "2")]
+
+
 def test_counts_of_cases_patients_and_classes():
     scored = scored_cases(40)
     scored = Scored(scored.labels, scored.probabilities, np.arange(40) // 2, 1, 0.5)

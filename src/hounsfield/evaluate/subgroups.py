@@ -93,13 +93,15 @@ def subgroup_rows(
     Args:
         scored: the scored cases.
         attributes: (column, value) pairs of each case.
-        resamples: of the bootstrap and of the permutations.
+        resamples: of the bootstrap; of permutations there are at least as many.
         seed: of both.
     """
     splits = _splits(attributes)
     rows = [_row(scored, split, resamples, seed) for split in splits]
     tested = [index for index, row in enumerate(rows) if row.measures and not _is_mirror(rows, index)]
-    found = [_p_values(scored, splits[index], resamples, seed) for index in tested]
+    # the smallest p value that permutations can give has to stay below the level once it is adjusted
+    permutations = max(resamples, round(2 / LEVEL) * len(tested) * len(TESTED))
+    found = [_p_values(scored, splits[index], permutations, seed) for index in tested]
     adjusted = iter(holm([value for test in found for value in test.values()]).tolist())
     for index, test in zip(tested, found, strict=True):
         rows[index] = replace(rows[index], p_adjusted={name: next(adjusted) for name in test})
@@ -166,6 +168,6 @@ def _is_mirror(rows: Sequence[SubgroupRow], index: int) -> bool:
     return len(same) == 2 and index == same[1] and rows[same[0]].measures is not None
 
 
-def _p_values(scored: Scored, split: _Split, resamples: int, seed: int) -> dict[str, float]:
+def _p_values(scored: Scored, split: _Split, permutations: int, seed: int) -> dict[str, float]:
     statistics = {name: part for name, part in statistics_of(scored).items() if name in TESTED}
-    return between_p_values(statistics, split.is_member, scored.labels, scored.groups, resamples, seed)
+    return between_p_values(statistics, split.is_member, scored.labels, scored.groups, permutations, seed)

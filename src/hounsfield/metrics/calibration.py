@@ -86,8 +86,15 @@ def brier_decomposition_of(is_positive: Booleans, probabilities: Floats, bins: i
     23:752).
     """
     sums_of, brier = _bins_of(is_positive, probabilities, bins), brier_of(is_positive, probabilities)
+    last: list[tuple[Floats, _Sums]] = []
 
-    def parts(weights: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def parts(weights: Floats) -> _Sums:
+        # all parts of one resample come from the same bins, which are most of the work
+        if not last or last[0][0] is not weights:
+            last[:] = [(weights, fresh(weights))]
+        return last[0][1]
+
+    def fresh(weights: Floats) -> _Sums:
         counts, expected, found = sums_of(weights)
         total = counts.sum(axis=1)
         prevalence = ratio(found.sum(axis=1), total)

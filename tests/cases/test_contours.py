@@ -93,3 +93,31 @@ def test_contours_outside_are_left_out_unless_all_are() -> None:
     with pytest.raises(DatasetError) as caught:
         rasterise([above], grid, "x")
     assert caught.value.code == "E886"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fill_does_not_depend_on_where_a_contour_begins_or_which_way_it_runs(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    corners = generator.uniform(2, 38, (9, 2))
+    known = fill_polygons([corners], (40, 40))
+    assert (fill_polygons([corners[::-1]], (40, 40)) == known).all()
+    assert (fill_polygons([np.roll(corners, 4, axis=0)], (40, 40)) == known).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_contours_are_the_exclusive_or_of_each(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    one, other = generator.uniform(2, 38, (2, 7, 2))
+    both = fill_polygons([one, other], (40, 40))
+    assert (both == (fill_polygons([one], (40, 40)) ^ fill_polygons([other], (40, 40)))).all()
+
+
+def test_a_contour_drawn_twice_cancels_itself() -> None:
+    outline = circle(20.2, 20.3, 9)
+    assert not fill_polygons([outline, outline], (40, 40)).any()
+
+
+def test_a_move_by_whole_pixels_moves_the_fill() -> None:
+    outline = circle(15.3, 14.7, 8.1)
+    moved = fill_polygons([np.add(outline, [7, 11])], (50, 50))
+    assert (moved[7:, 11:] == fill_polygons([outline], (43, 39))).all()

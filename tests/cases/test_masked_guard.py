@@ -171,3 +171,68 @@ def test_progress_is_told(clean: Path) -> None:
     told: list[tuple[int, int]] = []
     examine_masked(read_masked(clean), progress=lambda done, total: told.append((done, total)))
     assert told == [(number + 1, CLEAN) for number in range(CLEAN)]
+
+
+def test_two_patients_of_a_public_set_are_one_image_with_two_masks(shared_data: Path) -> None:
+    table = read_masked(shared_data / "cardiac_mri")
+    chosen = [
+        index for index, case in enumerate(table.cases) if case.patient in ("patient073", "patient074", "patient076")
+    ]
+    found = examine_masked(table.select(chosen))
+    conflict = facts_by_code(found, "Q883")
+    assert conflict["cases"] == "patient074_frame01 = patient076_frame01, patient074_frame02 = patient076_frame02"
+    by_patient: dict[str, set[int]] = {}
+    for index, group in zip(chosen, found.groups, strict=True):
+        by_patient.setdefault(str(table.cases[index].patient), set()).add(group)
+    assert by_patient["patient074"] == by_patient["patient076"]
+    assert by_patient["patient073"].isdisjoint(by_patient["patient074"])
+
+
+@pytest.mark.parametrize("folder", ["nuclei", "retina_vessels"])
+def test_public_sets_without_copies_have_none(shared_data: Path, folder: str) -> None:
+    table = read_masked(shared_data / folder)
+    found = examine_masked(table.select(range(0, len(table), 3)))
+    assert not {"Q801", "Q803", "Q808", "Q883", "Q884", "Q885", "Q805"} & set(codes(found.issues))
+    assert found.unusable == ()
+    assert all(fact is not None and not fact.is_empty for fact in found.facts)
+
+
+def test_labels_of_a_case_are_counted_by_their_own_voxels(tmp_path: Path) -> None:
+    picture_pairs(tmp_path, 3)
+    both = disc(value=1, radius=6) + disc(value=2, at=(40, 8), radius=4)
+    save(tmp_path / "labels" / "case00.png", both)
+    save(tmp_path / "labels" / "case01.png", disc(value=2, radius=3))
+    save(tmp_path / "labels" / "case02.png", disc(value=0))
+    found = examine(tmp_path)
+    assert [fact.voxels for fact in found.facts if fact] == [
+        (int((both == 1).sum()), int((both == 2).sum())),
+        (0, int(disc(radius=3).sum())),
+        (0, 0),
+    ]
+    assert [label.cases for label in found.labels] == [1, 2]
+    assert [label.smallest_object_voxels for label in found.labels] == [
+        int((both == 1).sum()),
+        min(int((both == 2).sum()), int(disc(radius=3).sum())),
+    ]
+
+
+def test_every_patient_in_two_parts_is_one_group(tmp_path: Path) -> None:
+    for part, number in (("train", 1), ("test", 2)):
+        for patient in range(6):
+            stem = f"{part}{patient}"
+            save_picture(tmp_path / part / "images" / f"patient{patient:03d}_{stem}.png", patient + 20 * number)
+            save(tmp_path / part / "labels" / f"patient{patient:03d}_{stem}.png", disc(value=255))
+    found = examine(tmp_path)
+    assert facts_by_code(found, "Q808")["count"] == 6
+    assert len(set(found.groups)) == 6
+
+
+def test_an_issue_has_words_in_both_languages(clean: Path) -> None:
+    save(clean / "labels" / "case05.png", np.zeros((48, 48), np.uint8))
+    save(clean / "labels" / "case07.png", disc(side=40, value=255))
+    for issue in examine(clean).issues:
+        for language in ("en", "zh"):
+            text = issue.text(language)
+            assert text
+            assert "{" not in text
+            assert "?" not in text

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from hounsfield.cases.masked import MaskTable, is_masked, read_masked
+from hounsfield.cases.task import LearningTask, task_of
 from hounsfield.errors import DatasetError
 from tests.cases.examples import class_folders, codes, picture, save_picture
 from tests.cases.masked_examples import disc, grains, noise, picture_pairs, save, solid
@@ -263,3 +264,41 @@ def test_many_folders_are_patients_and_few_are_not(tmp_path: Path, count: int) -
             save(tmp_path / f"site{folder}" / f"x{number}_mask.png", disc(value=255))
     patients = {case.patient for case in read_masked(tmp_path).cases}
     assert patients == ({f"site{folder}" for folder in range(count)} if count >= 4 else {None})
+
+
+def objects_in_files(root: Path, counts: tuple[int, ...]) -> Path:
+    """Write a folder an image, with one mask an object, as the Data Science Bowl of 2018 gave them out."""
+    for number, count in enumerate(counts):
+        save(root / f"id{number}" / "images" / f"id{number}.png", picture(number, 64))
+        numbered = grains(count)
+        for value in range(1, count + 1):
+            save(root / f"id{number}" / "masks" / f"{value:04d}abc.png", (numbered == value).astype(np.uint8) * 255)
+    return root
+
+
+def test_one_mask_an_object_is_numbered(tmp_path: Path) -> None:
+    data = objects_in_files(tmp_path, (3, 1, 12))
+    assert is_masked(data)
+    assert task_of(data) is LearningTask.INSTANCES
+    table = read_masked(data)
+    assert [case.identifier for case in table.cases] == ["id0", "id1", "id2"]
+    assert table.is_instances
+    for case, count in zip(table.cases, (3, 1, 12), strict=True):
+        assert (table.read(case).mask.array[0] == grains(count)).all()
+    assert "Q880" not in codes(table.issues)
+    assert "Q881" not in codes(table.issues)
+
+
+def test_objects_of_an_image_without_any_are_none(tmp_path: Path) -> None:
+    data = objects_in_files(tmp_path, (3, 5, 0))
+    table = read_masked(data)
+    assert [case.mask is None for case in table.cases] == [False, False, True]
+    assert "Q880" in codes(table.issues)
+
+
+def test_masks_of_a_folder_of_several_images_are_given_to_none(tmp_path: Path) -> None:
+    picture_pairs(tmp_path / "site", 2)
+    save_picture(tmp_path / "site" / "images" / "more.png", 8)
+    save(tmp_path / "site" / "labels" / "orphan.png", disc())
+    issue = next(issue for issue in read_masked(tmp_path).issues if issue.code == "Q880")
+    assert (issue.facts["images"], issue.facts["masks"]) == (1, 1)

@@ -67,11 +67,22 @@ class FileMaskReader:
         issues = (QualityIssue("Q888", Severity.NOTE, {"case": case.identifier, "count": dropped}),) if dropped else ()
         grid = next(volume.geometry for volume in kept if volume is not None)
         array = self.indices(found.array, case.identifier) if found else np.zeros(grid.shape, dtype=np.uint8)
-        for path in self.further.get(case.identifier, ()):
-            other = self.read_map(path)
-            require_one_grid(case.identifier, grid, other.geometry)
-            array = np.maximum(array, self.indices(other.array, case.identifier))
+        if case.identifier in self.further:
+            array = self._with_further(case.identifier, array, grid)
         return MaskedImage(kept, self._mask(array, grid), issues)
+
+    def _with_further(self, name: str, array: Labels, grid: VolumeGeometry) -> Labels:
+        """Lay further masks over the first: the higher label counts; of instances each file is one object."""
+        if self.is_instances:
+            array = (array > 0).astype(np.int32)
+        for number, path in enumerate(self.further[name], start=2):
+            other = self.read_map(path)
+            require_one_grid(name, grid, other.geometry)
+            if self.is_instances:
+                array[other.array > 0] = number
+            else:
+                array = np.maximum(array, self.indices(other.array, name))
+        return array
 
     def _on_grid(
         self, name: str, grid: VolumeGeometry, volumes: tuple[Volume | None, ...]

@@ -1,8 +1,8 @@
 """Pairs of files: an image and its mask in two folders, beside each other, or as two arrays of one npz."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hounsfield.cases.folders import walk
@@ -29,6 +29,7 @@ class _Pair:
     image: Path | None = None
     masks: list[tuple[str, Path]] = field(default_factory=list)
     place: Place | None = None
+    are_objects: bool = False
 
     @property
     def further(self) -> tuple[Path, ...]:
@@ -48,8 +49,8 @@ def has_pairs(data: Path) -> bool:
 
 def pairs_number_objects(data: Path) -> bool:
     """Tell whether the first masks of a folder of pairs number objects, instead of naming labels."""
-    masks = [pair.masks[0][1] for pair in _gather(data).values() if pair.image and pair.masks]
-    return survey(masks[:_SAMPLE]).is_instances
+    held = [pair for pair in _gather(data).values() if pair.image and pair.masks]
+    return any(pair.are_objects for pair in held) or survey([pair.masks[0][1] for pair in held[:_SAMPLE]]).is_instances
 
 
 def read_pairs(data: Path) -> MaskTable:
@@ -64,6 +65,8 @@ def read_pairs(data: Path) -> MaskTable:
     if not masks:
         raise DatasetError("E880", path=data.name, found=summary(["/".join(key) for key in pairs], 3) or "0")
     seen = survey(masks)
+    if any(pair.are_objects for pair in held.values()):
+        seen = replace(seen, is_instances=True)
     if len(seen.values) < 2 or (len(seen.values) > MOST_LABELS + 1 and not seen.is_instances):
         raise DatasetError("E880", path=data.name, found=f"{len(seen.values)} values")
     names = _label_names(seen)
@@ -74,7 +77,11 @@ def read_pairs(data: Path) -> MaskTable:
         _case(data, name, pair, patient or (pair.place.folder if pair.place and are_patients else None))
         for name, patient, pair in zip(identifiers, patients, held.values(), strict=True)
     ]
-    further = {name: pair.further for name, pair in zip(identifiers, held.values(), strict=True) if pair.further}
+    further = {
+        name: pair.further
+        for name, pair in zip(identifiers, held.values(), strict=True)
+        if pair.further or pair.are_objects
+    }
     reader = FileMaskReader(names, None if seen.is_instances else seen.values, seen.is_instances).with_further(further)
     issues = _issues(pairs, cases, seen)
     return MaskTable(readable(data.name), names, ("image",), tuple(cases), issues, "pairs", reader, seen.is_instances)
@@ -99,7 +106,22 @@ def _gather(data: Path) -> dict[tuple[str, ...], _Pair]:
             pair.image, pair.place = path, place
     for pair in pairs.values():
         pair.masks.sort()
-    return dict(sorted(pairs.items()))
+    return _with_objects(dict(sorted(pairs.items())))
+
+
+def _with_objects(pairs: dict[tuple[str, ...], _Pair]) -> dict[tuple[str, ...], _Pair]:
+    """Give an image with a folder of its own the masks there that have no image: one an object, as in DSB 2018."""
+    images: defaultdict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    alone: defaultdict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    for key, pair in pairs.items():
+        (images if pair.image else alone)[key[:-1]].append(key)
+    for folder, keys in alone.items():
+        owners = images[folder]
+        if len(folder) > 1 and len(owners) == 1 and not pairs[owners[0]].masks:
+            owner = pairs[owners[0]]
+            owner.masks = [("", path) for key in keys for _, path in pairs.pop(key).masks]
+            owner.are_objects = True
+    return pairs
 
 
 def _is_label_map(path: Path) -> bool:

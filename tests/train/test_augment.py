@@ -22,7 +22,9 @@ from hounsfield.train.augment import (  # noqa: E402
     LowResolution,
     Noise,
     augment,
+    augment_with_masks,
 )
+from hounsfield.train.chance import generator_at  # noqa: E402
 
 KINDS = [
     Affine(rotation_degrees=20, scale=(0.8, 1.2), aspect=0.1, shift_fraction=0.1, shear=0.1, flip_probability=0.5),
@@ -198,3 +200,41 @@ def test_recipe_form_names_the_kind_and_refuses_what_it_does_not_know() -> None:
     for wrong in ({"kind": "elastic"}, {"kind": "affine", "rotation": 5}, {"kind": "blur", "probability": 2}):
         with pytest.raises(ValidationError):
             reader.validate_python(wrong)
+
+
+def test_masks_move_along_with_their_images() -> None:
+    """A mask that is its image thresholded stays so, whatever moves both."""
+    kinds = [Affine(rotation_degrees=40, scale=(0.8, 1.3), shift_fraction=0.2, shear=0.2, flip_probability=0.5)]
+    rows, columns = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")
+    blob = ((rows - 20) ** 2 + (columns - 30) ** 2 < 100).float()
+    images = blob.expand(6, 2, 3, 48, 48).contiguous()
+    masks = images[:, 0].long()
+    moved, labels = augment_with_masks(images, masks, kinds, generator_at(0, "x"))
+    assert labels.dtype == masks.dtype
+    assert moved.shape == images.shape
+    for image, label in zip(moved, labels, strict=True):
+        called = image[0] > 0.5
+        both = 2 * float((called & (label > 0)).sum()) / float(called.sum() + (label > 0).sum())
+        assert both > 0.97
+        assert torch.equal(image[0, 0], image[1, 2])
+        assert torch.equal(label[0], label[2])
+    assert not torch.equal(labels, masks)
+
+
+def test_mirrored_masks_are_exactly_mirrored() -> None:
+    kinds = [Affine(flip_probability=1.0, upside_down_probability=1.0)]
+    masks = torch.randint(0, 5, (2, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    images = masks[:, None].float()
+    moved, labels = augment_with_masks(images, masks, kinds, generator_at(0, "x"))
+    assert torch.equal(labels, masks.flip(2, 3))
+    torch.testing.assert_close(moved, images.flip(3, 4), atol=1e-4, rtol=0)
+
+
+def test_kinds_that_change_samples_leave_masks_and_labels_stay_labels() -> None:
+    masks = torch.randint(0, 3, (4, 1, 24, 24), generator=torch.Generator().manual_seed(0))
+    images = torch.rand(4, 1, 1, 24, 24, generator=torch.Generator().manual_seed(1))
+    changed, labels = augment_with_masks(images, masks, KINDS[1:], generator_at(0, "x"))
+    assert torch.equal(labels, masks)
+    assert not torch.equal(changed, images)
+    _, turned = augment_with_masks(images, masks, KINDS, generator_at(0, "x"))
+    assert set(turned.unique().tolist()) <= {0, 1, 2}

@@ -128,7 +128,7 @@ def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int,
     table = _read(data, options, recipe, talk)
     examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
     issues = (*examination.issues, *few_cases(table, examination))
-    _tell_issues(table, issues, options, talk)
+    tell_issues(table.name, issues, options, talk)
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
     fingerprint = take_fingerprint(table, readable)
     _check_classes(recipe, table)
@@ -163,7 +163,7 @@ def _read(data: Path, options: TrainOptions, recipe: Recipe, talk: Talk) -> Case
     return table
 
 
-def _tell_issues(table: CaseTable, issues: tuple[QualityIssue, ...], options: TrainOptions, talk: Talk) -> None:
+def tell_issues(data_name: str, issues: tuple[QualityIssue, ...], options: TrainOptions, talk: Talk) -> None:
     """Say what was found in the data, and refuse them where that was asked for.
 
     Raises:
@@ -173,7 +173,7 @@ def _tell_issues(table: CaseTable, issues: tuple[QualityIssue, ...], options: Tr
         talk(issue_event(issue))
     spoiling = [issue.code for issue in issues if issue.severity is not Severity.NOTE]
     if options.strict and spoiling:
-        raise DatasetError("E871", data=table.name, found=", ".join(dict.fromkeys(spoiling)))
+        raise DatasetError("E871", data=data_name, found=", ".join(dict.fromkeys(spoiling)))
 
 
 def _check_classes(recipe: Recipe, table: CaseTable) -> None:

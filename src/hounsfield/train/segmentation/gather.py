@@ -1,12 +1,13 @@
 """Gather: split the cases by patient, bring images and masks onto the grid of the network once, and hold them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from hounsfield.cases.masked_table import MaskedCase, MaskedImage, MaskTable
+from hounsfield.cases.masked_guard import as_cases
+from hounsfield.cases.masked_table import MaskedImage, MaskTable
 from hounsfield.cases.splits import split_cases
-from hounsfield.cases.table import Case, CaseImage, CaseTable, Source
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Volume
 from hounsfield.errors import DatasetError, HounsfieldError
@@ -23,15 +24,8 @@ LEAST_CASES = {"training": 2, "tuning": 1}
 """Cases with a mask that a part needs."""
 
 
-def groups_of(table: MaskTable) -> tuple[int, ...]:
-    """Return the group of each case: one a patient, and one for each case whose patient is not known."""
-    numbers: dict[str, int] = {}
-    names = [f"patient {case.patient}" if case.patient else f"case {case.identifier}" for case in table.cases]
-    return tuple(numbers.setdefault(name, len(numbers)) for name in names)
-
-
 def choose_masked_parts(
-    table: MaskTable, groups: Sequence[int], split: SplitPlan, unreadable: Sequence[int] = ()
+    table: MaskTable, groups: Sequence[int], split: SplitPlan, unusable: Sequence[int] = ()
 ) -> dict[str, tuple[int, ...]]:
     """Return the indices of the cases with a mask of each part, no group in two; an empty part is left out.
 
@@ -39,14 +33,11 @@ def choose_masked_parts(
         DatasetError: ``E862``, too few cases with a mask to learn from or to choose on.
     """
     shares = {"training": split.training, "tuning": split.tuning, "test": split.test}
-    left_out = set(unreadable)
-    rows = [
-        _as_case(case, has_mask=case.mask is not None and index not in left_out)
-        for index, case in enumerate(table.cases)
-    ]
-    # splits know classes: masks are one class, and a case without one counts as unlabelled
-    known = CaseTable(table.name, ("mask",), tuple(rows), (), table.layout, _NoReader())
-    chosen = split_cases(known, groups, shares, split.seed)
+    usable_cases = set(table.with_mask) - set(unusable)
+    known = as_cases(table)
+    # splits leave out what has no label: here what has no mask
+    labelled = tuple(case if i in usable_cases else replace(case, label=None) for i, case in enumerate(known.cases))
+    chosen = split_cases(replace(known, cases=labelled), groups, shares, split.seed)
     found = {part: tuple(i for i, name in enumerate(chosen) if name == part) for part in shares}
     for part, least in LEAST_CASES.items():
         if len(found[part]) < least:
@@ -101,20 +92,3 @@ def usable(volumes: Sequence[Volume | None], quantity: str) -> tuple[Volume | No
             if volume is not None and volume.quantity is not Quantity.HOUNSFIELD:
                 raise DatasetError("E864", found=volume.quantity.name.lower(), expected=quantity)
     return tuple(volumes)
-
-
-class _NoReader:
-    """A split looks at no image."""
-
-    def read(self, case: Case) -> CaseImage:
-        """Refuse: images are read from the table of masks.
-
-        Raises:
-            DatasetError: ``E818``, always.
-        """
-        raise DatasetError("E818", case=case.identifier, reason="masks")
-
-
-def _as_case(case: MaskedCase, *, has_mask: bool) -> Case:
-    paths = [path for path in (*case.images, case.mask) if path is not None]
-    return Case(case.identifier, 0 if has_mask else None, case.patient, case.split, Source(paths[0]))

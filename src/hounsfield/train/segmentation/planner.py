@@ -30,6 +30,7 @@ SPATIAL_SIDE, SPATIAL_BATCH = 64, 2
 WIDTHS = (16, 32, 64, 96, 128, 128)
 LOWEST_SIDE = 8
 EPOCHS, BATCHES_PER_EPOCH = 60, 50
+FOREGROUND_FRACTION = 0.5
 
 Facts = dict[str, str | int | float]
 
@@ -47,12 +48,13 @@ def make_mask_plan(
     spacing, spacing_reasons = _spacing(found, is_planar)
     network, network_reasons = _network(options, recipe, found, table, is_planar)
     prepare, prepare_reason = _prepare(found, spacing, is_planar)
-    reasons = [dimension_reason, *spacing_reasons, prepare_reason, *network_reasons, *_augment_reasons(found)]
+    reasons = [dimension_reason, *spacing_reasons, prepare_reason, *network_reasons, *_augment_reasons(found, recipe)]
+    learning = _learning(options, recipe, network)
     values = {
         "name": options.name or recipe.model.name or "model",
         "seed": next(seed for seed in (options.seed, recipe.seed, 0) if seed is not None),
         "threads": threads,
-        "learning": _learning(options, recipe, network),
+        "learning": learning,
         "split": recipe.split or SplitPlan(),
         "time_limit_seconds": options.time_limit_seconds,
         "label_names": table.label_names,
@@ -63,8 +65,9 @@ def make_mask_plan(
         "network": network,
         "augment": recipe.augment if recipe.augment is not None else _augment(found, table),
         "batches_per_epoch": BATCHES_PER_EPOCH,
+        "foreground_fraction": FOREGROUND_FRACTION,
         "quantity": "hounsfield" if found.is_hounsfield else "arbitrary",
-        "reasons": (*reasons, _schedule_reason()),
+        "reasons": (*reasons, _schedule_reason(learning, recipe)),
         **recipe.segmentation,
     }
     try:
@@ -187,16 +190,18 @@ def _augment(found: MaskFingerprint, table: MaskTable) -> tuple[Augmentation, ..
     )  # fmt: skip
 
 
-def _augment_reasons(found: MaskFingerprint) -> tuple[Reason, ...]:
+def _augment_reasons(found: MaskFingerprint, recipe: Recipe) -> tuple[Reason, ...]:
     share = round(100 * found.foreground_fraction, 1)
-    reasons = [_reason("patches", "foreground", percent=share, samples=found.object_samples)]
+    centred = f"{100 * float(recipe.segmentation.get('foreground_fraction', FOREGROUND_FRACTION)):.0f}"
+    reasons = [_reason("patches", "foreground", percent=share, samples=found.object_samples, centred=centred)]
     if found.names_sides:
         reasons.append(Reason(choice="augment", key="ui.train.reason.sides"))
     return tuple(reasons)
 
 
-def _schedule_reason() -> Reason:
-    return _reason("learning", "schedule", epochs=EPOCHS, batches=BATCHES_PER_EPOCH)
+def _schedule_reason(learning: Optimisation, recipe: Recipe) -> Reason:
+    batches = str(recipe.segmentation.get("batches_per_epoch", BATCHES_PER_EPOCH))
+    return _reason("learning", "schedule", epochs=learning.epochs, batches=batches)
 
 
 def _reason(choice: str, key: str, **facts: str | float) -> Reason:

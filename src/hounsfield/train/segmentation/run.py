@@ -29,6 +29,6 @@ def train_masks(
     talk(TrainEvent("ui.train.measuring"))
     packed = pack_masks(task, outcome.weights, output)
     story = Story(
-        task.plan, packed.manifest, outcome.progress, packed.assessments, task.table.issues, task.parts.digest
+        task.plan, packed.manifest, outcome.progress, packed.assessments, task.examination.issues, task.parts.digest
     )
     return conclude(story, packed.weights_digest, ledger, output)

@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.cases.masked import read_masked
+from hounsfield.cases.masked_guard import MaskedExamination, examine_masked
 from hounsfield.cases.masked_table import MaskTable
-from hounsfield.errors import SettingsError
+from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.model.networks.unet import build_unet
-from hounsfield.train.events import Talk, TrainEvent, issue_event
+from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import MemoryEstimate, estimate_of
 from hounsfield.train.options import TrainOptions
+from hounsfield.train.outline import tell_issues
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.segmentation.fingerprint import take_mask_fingerprint
-from hounsfield.train.segmentation.gather import choose_masked_parts, gather_masked_parts, groups_of
+from hounsfield.train.segmentation.gather import choose_masked_parts, gather_masked_parts
 from hounsfield.train.segmentation.patches import PreparedParts
 from hounsfield.train.segmentation.plan import SegmentationPlan
 from hounsfield.train.segmentation.planner import make_mask_plan
@@ -31,6 +33,7 @@ class MaskTask:
 
     Attributes:
         table: the data set.
+        examination: what was found in it.
         recipe: what was asked for.
         plan: what the run obeys.
         parts: prepared images and masks.
@@ -39,6 +42,7 @@ class MaskTask:
     """
 
     table: MaskTable
+    examination: MaskedExamination
     recipe: Recipe
     plan: SegmentationPlan
     parts: PreparedParts
@@ -55,24 +59,27 @@ def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledg
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
     table = _named(read_masked(data), options, recipe)
-    for issue in table.issues:
-        talk(issue_event(issue))
     facts = {"cases": len(table), "classes": ", ".join(table.label_names), "data": table.name}
     talk(TrainEvent("ui.train.read", facts))
-    found = take_mask_fingerprint(table, table.with_mask)
+    progress = TrainEvent("ui.train.examining")
+    examination = examine_masked(table, progress=lambda done, total: talk(replace(progress, done=done, total=total)))
+    tell_issues(table.name, examination.issues, options, talk)
+    usable = sorted(set(table.with_mask) - set(examination.unusable))
+    if not usable:
+        raise DatasetError("E862", part="training", found=0, expected=2)
+    found = take_mask_fingerprint(table, usable)
     draft = make_mask_plan(options, recipe, found, table, choose_threads(options, ledger))
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
-    groups = groups_of(table)
-    chosen = choose_masked_parts(table, groups, draft.split)
+    chosen = choose_masked_parts(table, examination.groups, draft.split, examination.unusable)
     estimate = estimate_mask_memory(draft, found.shape, sum(map(len, chosen.values())))
     tell_memory(estimate, talk)
-    parts = gather_masked_parts(table, groups, chosen, draft, talk)
+    parts = gather_masked_parts(table, examination.groups, chosen, draft, talk)
     tell_parts(parts.sizes, len(table), talk)
     plan = _with_range(draft, recipe, parts)
     command = command_of(data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
-    return MaskTask(table, recipe, plan, parts, ledger, command)
+    return MaskTask(table, examination, recipe, plan, parts, ledger, command)
 
 
 def estimate_mask_memory(plan: SegmentationPlan, shape: tuple[int, int, int], case_count: int) -> MemoryEstimate:

@@ -51,12 +51,20 @@ def _answer(
     options: "EvaluateOptions",
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Evaluate as the model answers: with masks, or with a class an image."""
+    """Evaluate as the model answers: with masks, with boxes, or with a class an image."""
+    from hounsfield.model.interface import BoxInterface
+
     if package.manifest.masks is not None:
         from hounsfield.cases.masked import read_masked
         from hounsfield.evaluate.masks import evaluate_masks
 
         return evaluate_masks(package, read_masked(data), output, options, progress).as_json()
+    if isinstance(package.manifest.network, BoxInterface):
+        from hounsfield.cases.boxed_layouts import read_boxed
+        from hounsfield.evaluate.boxes import evaluate_boxes
+
+        table = read_boxed(data, tuple(entry.name for entry in package.manifest.classes))
+        return evaluate_boxes(package, table, output, options, progress).as_json()
     from hounsfield.cases.layouts import read_cases
     from hounsfield.evaluate.run import evaluate as run
 

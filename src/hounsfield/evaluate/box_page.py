@@ -1,0 +1,94 @@
+"""The page of an evaluation of boxes: figures with intervals, and the worst and best images with boxes drawn."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from PIL import Image, ImageDraw
+
+from hounsfield.cases.boxed import BoxTable
+from hounsfield.core.boxes import Detections
+from hounsfield.core.prediction import Interval
+from hounsfield.core.quality import QualityIssue
+from hounsfield.errors import HounsfieldError
+from hounsfield.evaluate.page import interval_text
+from hounsfield.image.display import to_greyscale_pixels
+from hounsfield.messages import LANGUAGES, label
+from hounsfield.metrics.detection import Reference
+
+REFERENCE_COLOUR, FOUND_COLOUR = (0, 200, 255), (255, 120, 0)
+"""Blue and orange are told apart by colour-blind readers too (Okabe and Ito 2008)."""
+LONGEST_SIDE = 480
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem }
+table { border-collapse: collapse } th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
+.warn { border-left: 4px solid #b35900; padding-left: .6rem }
+.cases { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 30rem } img { max-width: 100% }
+"""
+
+
+@dataclass(frozen=True)
+class BoxPicture:
+    """An image with its reference boxes and what was found; F1 at the working score; PNG as a data URI."""
+
+    identifier: str
+    f1: float
+    picture: str
+
+
+def draw_boxes(
+    table: BoxTable, index: int, found: Detections, reference: Reference, judged: tuple[float, float]
+) -> BoxPicture:
+    """Draw reference boxes blue and detections orange, from the working score on; ``judged`` is F1 and that score."""
+    case, (f1, score) = table.cases[index], judged
+    try:
+        volume = table.read(case).volume
+        picture = Image.fromarray(to_greyscale_pixels(volume, 0)).convert("RGB")
+    except HounsfieldError:
+        return BoxPicture(case.identifier, f1, "")
+    scale = min(1.0, LONGEST_SIDE / max(picture.size))
+    picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    pencil = ImageDraw.Draw(picture)
+    shown = found.select(found.scores >= score)
+    for boxes, colour in ((reference.boxes, REFERENCE_COLOUR), (shown.boxes, FOUND_COLOUR)):
+        for top, left, bottom, right in (boxes * scale).tolist():
+            pencil.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=2)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return BoxPicture(case.identifier, f1, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
+
+
+def box_page(
+    title: str,
+    count: int,
+    measures: Mapping[str, Interval],
+    issues: Sequence[QualityIssue],
+    pictures: Sequence[BoxPicture],
+) -> str:
+    """Return the page as HTML; it loads nothing from elsewhere, and what comes from files is escaped."""
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{interval_text(value)}</td></tr>" for name, value in measures.items()
+    )
+    told = "".join(
+        f'<p lang="{language}">{issue.code}: {escape(issue.text(language))}</p>'
+        for issue in issues
+        for language in LANGUAGES
+    )
+    figures = "".join(
+        f'<figure><img alt="" src="{one.picture}">'
+        f"<figcaption>{escape(one.identifier)}: F1 {one.f1:.2f}</figcaption></figure>"
+        for one in pictures
+    )
+    blocks = [
+        f'<h1>{escape(title)}</h1><p class="warn">{_both("research-only")}</p><p>n = {count}</p><table>{rows}</table>',
+        told,
+        f'<p>{_both("evaluate-boxes-drawn")}</p><div class="cases">{figures}</div>',
+    ]
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
+
+
+def _both(key: str) -> str:
+    return " ".join(escape(label(key, language)) for language in LANGUAGES)

@@ -1,0 +1,214 @@
+"""Evaluate a detector: average precision by the rules of COCO, the FROC score, intervals by patient, and a page."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hounsfield import __version__
+from hounsfield.cases.boxed import BoxTable
+from hounsfield.core.boxes import Detections
+from hounsfield.core.prediction import Interval, ModelIdentity
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.evaluate.box_page import BoxPicture, box_page, draw_boxes
+from hounsfield.evaluate.mapping import WHOLE
+from hounsfield.evaluate.run import EvaluateOptions
+from hounsfield.image.display import to_display
+from hounsfield.metrics.detection import Reference, detection_statistics, match_class
+from hounsfield.metrics.detection_candidates import by_overlap, gather_candidates
+from hounsfield.metrics.froc import RATES, competition_score_of, sensitivity_at_of
+from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
+from hounsfield.metrics.weights import Statistic
+from hounsfield.model.detector import Detector
+from hounsfield.model.package import ModelPackage
+from hounsfield.model.predictor import runtime_description
+from hounsfield.prepare.sequence import apply_steps, build_steps
+from hounsfield.report.folder import output_folder
+
+FOUND_OVERLAP = 0.5
+SHOWN = 4
+"""Best and worst images that are drawn, so many of each."""
+MAX_REFUSED_SHARE = 0.5
+_DEFAULTS = EvaluateOptions()
+
+
+@dataclass(frozen=True)
+class BoxEvaluation:
+    """The result of an evaluation of boxes.
+
+    Attributes:
+        model: name, version, task and weights digest.
+        data_name: of the data set.
+        part: ``test``, ``tuning``, ``training`` or ``all``.
+        measures: ``map50``, ``map``, ``ap50 <class>``, ``cpm`` and ``sensitivity_at_<rate>``, with intervals.
+        cases: identifier and F1 of each image at the working score.
+        refused: identifier and reason of images that were not answered.
+        issues: what speaks against trusting the figures.
+        provenance: versions, seed, resamples and time.
+    """
+
+    model: ModelIdentity
+    data_name: str
+    part: str
+    measures: dict[str, Interval]
+    cases: tuple[tuple[str, float], ...]
+    refused: tuple[tuple[str, HounsfieldError], ...]
+    issues: tuple[QualityIssue, ...]
+    provenance: Mapping[str, str | int | float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the evaluation as JSON values; figures that no image defines are left out."""
+        return {
+            "metrics": {
+                name: {"value": item.value, "low": _number(item.low), "high": _number(item.high)}
+                for name, item in self.measures.items()
+                if math.isfinite(item.value)
+            },
+            "n": len(self.cases),
+            "part": self.part,
+            "cases": [{"identifier": name, "f1": value} for name, value in self.cases],
+            "refused": [{"identifier": name, "code": one.code, "text": one.text()} for name, one in self.refused],
+            "issues": [{"code": one.code, "severity": one.severity.value, "text": one.text()} for one in self.issues],
+            "data": {"name": self.data_name},
+            "model": dict(vars(self.model)),
+            "provenance": dict(self.provenance),
+            "research_use_only": True,
+        }
+
+
+def evaluate_boxes(
+    package: ModelPackage,
+    table: BoxTable,
+    output: Path | None = None,
+    options: EvaluateOptions = _DEFAULTS,
+    progress: Callable[[int, int], None] | None = None,
+) -> BoxEvaluation:
+    """Evaluate a detector on images with reference boxes.
+
+    Args:
+        package: the model; the table's labels count through its classes (``read_boxed`` with their names).
+        table: the data.
+        output: folder for metrics.json and report.html; None writes nothing.
+        options: part, bootstrap and threads.
+        progress: told (done, all) after each image.
+
+    Raises:
+        ManifestMismatch: ``E513``, the model finds no boxes.
+        DatasetError: ``E852`` no such part, ``E853`` most images are refused.
+    """
+    detector = Detector(package, options.threads)
+    part, chosen = _choose(table, options.part)
+    found, refused = _detect(detector, table, chosen, progress)
+    if len(refused) > MAX_REFUSED_SHARE * len(chosen):
+        name, reason = refused[0]
+        raise DatasetError("E853", count=len(refused), total=len(chosen), case=name, reason=reason.text())
+    references = {index: _reference(table, index) for index in found}
+    f1 = {index: _f1(found[index], references[index], detector.interface.working_score) for index in found}
+    issues = [*table.issues, *_issues(part, len(refused), len(chosen))]
+    provenance: dict[str, str | int | float] = {
+        "software_version": __version__, "runtime": runtime_description(), "resamples": options.resamples,
+        "seed": options.seed, "interval_level": 0.95, "interval_method": "percentile bootstrap, drawn by patient",
+        "package_digest": package.package_digest, "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    measures = _measures(table, found, references, options)
+    cases = tuple((table.cases[index].identifier, value) for index, value in f1.items())
+    evaluation = BoxEvaluation(
+        package.identity, table.name, part, measures, cases, tuple(refused), tuple(issues), provenance
+    )
+    if output is not None:
+        ranked = sorted(f1, key=lambda index: (f1[index], index))
+        pictures = [
+            draw_boxes(table, index, found[index], references[index], (f1[index], detector.interface.working_score))
+            for index in dict.fromkeys([*ranked[:SHOWN], *ranked[::-1][:SHOWN]])
+        ]
+        _write(evaluation, pictures, output)
+    return evaluation
+
+
+def _choose(table: BoxTable, wanted: str | None) -> tuple[str, list[int]]:
+    declared = table.declared_parts
+    part = wanted or next((name for name in ("test", "tuning") if name in declared), WHOLE)
+    if part != WHOLE and part not in declared:
+        raise DatasetError("E852", found=part, expected=", ".join((*declared, WHOLE)))
+    return part, [index for index, case in enumerate(table.cases) if part in (WHOLE, case.split)]
+
+
+def _detect(
+    detector: Detector, table: BoxTable, chosen: list[int], progress: Callable[[int, int], None] | None
+) -> tuple[dict[int, Detections], list[tuple[str, HounsfieldError]]]:
+    manifest = detector.predictor.package.manifest
+    steps, is_colour = build_steps(manifest.prepare), manifest.network.channels == 3
+    found: dict[int, Detections] = {}
+    refused = []
+    for done, (index, image) in enumerate(table.read_all(chosen), start=1):
+        try:
+            if isinstance(image, HounsfieldError):
+                raise image
+            _, rows, columns = image.volume.geometry.shape
+            prepared, _ = apply_steps(steps, to_display(image.volume, keep_colour=is_colour))
+            found[index] = detector.detect(prepared, (rows, columns))
+        except HounsfieldError as error:
+            refused.append((table.cases[index].identifier, error))
+        if progress:
+            progress(done, len(chosen))
+    return found, refused
+
+
+def _reference(table: BoxTable, index: int) -> Reference:
+    kept = table.cases[index].annotation.proper()
+    return Reference(kept.boxes, kept.labels, kept.is_crowd, kept.is_ignored)
+
+
+def _f1(found: Detections, reference: Reference, score: float) -> float:
+    """Return the F1 of one image at a score, all classes together; 1 where nothing is there and nothing is found."""
+    shown = found.select(found.scores >= score)
+    labels = set(reference.labels.tolist()) | set(shown.labels.tolist())
+    matches = [match_class([shown], [reference], label, (FOUND_OVERLAP,)) for label in labels]
+    right = sum(int(one.is_right[0].sum()) for one in matches)
+    total = sum(int(one.is_counted[0].sum()) + int(one.objects.sum()) for one in matches)
+    return 2 * right / total if total else 1.0
+
+
+def _measures(
+    table: BoxTable, found: dict[int, Detections], references: dict[int, Reference], options: EvaluateOptions
+) -> dict[str, Interval]:
+    said, truth = list(found.values()), list(references.values())
+    matches = [match_class(said, truth, label) for label in range(len(table.class_names))]
+    statistics: dict[str, Statistic] = dict(detection_statistics(matches, table.class_names))
+    candidates = gather_candidates(said, truth, None, by_overlap(FOUND_OVERLAP))
+    statistics["cpm"] = competition_score_of(candidates)
+    statistics |= {f"sensitivity_at_{rate:g}": sensitivity_at_of(candidates, rate) for rate in RATES}
+    patients = [table.cases[index].patient or f"case {table.cases[index].identifier}" for index in found]
+    groups = np.unique(np.array(patients), return_inverse=True)[1].astype(np.int64)
+    weights = resample_weights(np.zeros(len(found), dtype=np.int64), groups, options.resamples, options.seed)
+    return bootstrap_intervals(statistics, weights, len(found))
+
+
+def _issues(part: str, refused: int, total: int) -> list[QualityIssue]:
+    issues = []
+    if part == WHOLE:
+        issues.append(QualityIssue("Q850", Severity.WARN, {}))
+    elif part != "test":
+        issues.append(QualityIssue("Q851", Severity.WARN, {"part": part}))
+    if refused:
+        issues.append(QualityIssue("Q852", Severity.WARN, {"count": refused, "total": total}))
+    return issues
+
+
+def _write(evaluation: BoxEvaluation, pictures: list[BoxPicture], output: Path) -> None:
+    title = f"{evaluation.model.name} {evaluation.model.version}: {evaluation.data_name}, {evaluation.part}"
+    page = box_page(title, len(evaluation.cases), evaluation.measures, evaluation.issues, pictures)
+    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    with output_folder(output) as folder:
+        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "report.html").write_text(page, encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -123,7 +123,9 @@ def _class_issues(table: BoxTable) -> list[QualityIssue]:
     issues = []
     if max(counts.values()) > UNEQUAL_RATIO * min(counts.values()):
         found = ", ".join(f"{name} {count}" for name, count in counts.items())
-        issues.append(QualityIssue("Q812", Severity.NOTE, {"found": found}))
+        largest = max(counts, key=lambda name: counts[name])
+        share = round(100 * counts[largest] / sum(counts.values()))
+        issues.append(QualityIssue("Q812", Severity.NOTE, {"found": found, "largest": largest, "share": share}))
     small = [f"{name} {count}" for name, count in counts.items() if count < FEW_BOXES]
     if small:
         issues.append(QualityIssue("Q870", Severity.WARN, {"found": ", ".join(small), "expected": FEW_BOXES}))

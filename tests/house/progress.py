@@ -22,6 +22,7 @@ VERBS = (
     "plan",
     "prepare",
     "train",
+    "tune",
 )
 
 

@@ -19,6 +19,7 @@ from hounsfield.cli import (
     plan,
     prepare,
     train,
+    tune,
 )
 
 HELP = """Medical images from a folder of scans to a finding a doctor can check.
@@ -44,6 +45,7 @@ def build() -> typer.Typer:
         data.data,
         plan.plan,
         train.train,
+        tune.tune,
         evaluate.evaluate,
         compare.compare,
         models.models,

@@ -240,7 +240,7 @@ def draw_decision_curve(
 
 
 def draw_learning_curves(
-    curves: Mapping[str, Sequence[float]], measure: str, chosen_epoch: int | None = None
+    curves: Mapping[str, Sequence[float]], measure: str, chosen_epoch: int | None = None, step: str = "Epoch"
 ) -> Drawing:
     """Draw a measure over epochs.
 
@@ -248,13 +248,16 @@ def draw_learning_curves(
         curves: values of each epoch, the first is epoch 1, by name (``training``, ``tuning``).
         measure: what the values are, with its unit: the title of the y axis.
         chosen_epoch: the epoch whose weights were kept, from 1.
+        step: what is counted.
     """
-    axes = _axes("Epoch", measure)
+    axes = _axes(step, measure)
     for index, (name, values) in enumerate(curves.items()):
         marker = "o" if len(values) < 3 else None
         axes.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker, **_line(index))
     if chosen_epoch is not None:
-        axes.axvline(chosen_epoch, color="#666666", linewidth=1, linestyle=":", label=f"kept: epoch {chosen_epoch}")
+        axes.axvline(
+            chosen_epoch, color="#666666", linewidth=1, linestyle=":", label=f"kept: {step.lower()} {chosen_epoch}"
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="best", fontsize=8)
     return _finish(axes)

@@ -18,6 +18,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff }
 body { margin: 0 auto; max-width: 62rem; padding: 1rem }
 h1 { font-size: 1.5rem }
 h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc }
+tr.best { font-weight: bold }
+.wide { overflow-x: auto }
 table { border-collapse: collapse; margin: .5rem 0 }
 th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
 td.n { text-align: right; font-variant-numeric: tabular-nums }
@@ -94,20 +96,25 @@ def training_page(story: Story, figures: dict[str, str]) -> str:
         ("train.page.data-digest", story.data_digest),
         ("train.page.plan-digest", story.plan.digest()),
     ]
-    title = escape(f"{label('train.page.title')}: {manifest.name}")
+    title = f"{label('train.page.title')}: {manifest.name}"
     blocks = [
-        f"<h1>{_both('train.page.title')}: {escape(manifest.name)}</h1>",
-        f'<p class="warn">{_both("research-only")}</p>',
-        _facts(facts),
+        f"<h1>{both('train.page.title')}: {escape(manifest.name)}</h1>",
+        f'<p class="warn">{both("research-only")}</p>',
+        facts_table(facts),
         *[_metrics(assessment) for assessment in story.assessments],
         _points(manifest) if manifest.masks is None else "",
-        f"<h2>{_both('train.page.figures')}</h2><p>{_both('train.page.curves-note')}</p>",
-        f'<div class="figures">{"".join(map(_inline, figures.values()))}</div>',
+        f"<h2>{both('train.page.figures')}</h2><p>{both('train.page.curves-note')}</p>",
+        f'<div class="figures">{"".join(map(inline_figure, figures.values()))}</div>',
         _issues(story.issues),
         _reasons(story.plan),
         _limits(manifest),
     ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    return page_of(title, blocks)
+
+
+def page_of(title: str, blocks: Sequence[str]) -> str:
+    """Return a page of blocks of HTML; the title is text."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
     head += f"<style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
 
@@ -117,7 +124,8 @@ def _sides(manifest: Manifest) -> str:
     return " × ".join(str(side) for side in (network.slices, network.rows, network.columns) if side is not None)
 
 
-def _both(key: str) -> str:
+def both(key: str) -> str:
+    """Return a label in both languages."""
     english, chinese = (label(key, language) for language in LANGUAGES)
     return _spoken(english, chinese)
 
@@ -126,13 +134,14 @@ def _spoken(english: str, chinese: str) -> str:
     return f'{escape(english)} <span class="zh" lang="zh">{escape(chinese)}</span>'
 
 
-def _inline(svg: str) -> str:
+def inline_figure(svg: str) -> str:
     """Return the figure without its XML head, ready to stand in HTML."""
     return f"<figure>{svg[svg.index('<svg') :]}</figure>"
 
 
-def _facts(rows: Sequence[tuple[str, str]]) -> str:
-    lines = [f"<tr><th>{_both(key)}</th><td><code>{escape(value)}</code></td></tr>" for key, value in rows]
+def facts_table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return labels and values as a table."""
+    lines = [f"<tr><th>{both(key)}</th><td><code>{escape(value)}</code></td></tr>" for key, value in rows]
     return f"<table>{''.join(lines)}</table>"
 
 
@@ -141,8 +150,8 @@ def _metrics(assessment: Assessment) -> str:
         f'<tr><th>{escape(name)}</th><td class="n">{_figure(value)}</td></tr>'
         for name, value in assessment.metrics.items()
     ]
-    heading = f"<h2>{_both(f'train.page.part-{assessment.part}')} (n = {assessment.case_count})</h2>"
-    warning = f'<p class="warn">{_both("train.page.tuning-note")}</p>' if assessment.part == "tuning" else ""
+    heading = f"<h2>{both(f'train.page.part-{assessment.part}')} (n = {assessment.case_count})</h2>"
+    warning = f'<p class="warn">{both("train.page.tuning-note")}</p>' if assessment.part == "tuning" else ""
     return f"{heading}{warning}<table>{''.join(lines)}</table>"
 
 
@@ -165,14 +174,14 @@ def _points(manifest: Manifest) -> str:
             cells = "".join(f'<td class="n">{value}</td>' for value in values)
             lines.append(f"<tr><th>{escape(entry.name)}</th>{cells}<td>{escape(point.data_set)}</td></tr>")
     heads = ("class", "threshold", "sensitivity", "specificity", "set-on")
-    head = "".join(f"<th>{_both(f'train.page.{name}')}</th>" for name in heads)
-    return f"<h2>{_both('train.page.points')}</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
+    head = "".join(f"<th>{both(f'train.page.{name}')}</th>" for name in heads)
+    return f"<h2>{both('train.page.points')}</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
 def _issues(issues: Sequence[QualityIssue]) -> str:
     lines = [f"<li><b>{escape(issue.code)}</b> {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in issues]
-    body = f"<ul>{''.join(lines)}</ul>" if lines else f"<p>{_both('train.page.no-issues')}</p>"
-    return f"<h2>{_both('train.page.issues')}</h2>{body}"
+    body = f"<ul>{''.join(lines)}</ul>" if lines else f"<p>{both('train.page.no-issues')}</p>"
+    return f"<h2>{both('train.page.issues')}</h2>{body}"
 
 
 def _reasons(plan: RunPlan) -> str:
@@ -180,9 +189,9 @@ def _reasons(plan: RunPlan) -> str:
         f"<li><b>{escape(reason.choice)}</b>: {_spoken(reason.text('en'), reason.text('zh'))}</li>"
         for reason in plan.reasons
     ]
-    return f"<h2>{_both('train.page.reasons')}</h2><ul>{''.join(lines)}</ul>" if lines else ""
+    return f"<h2>{both('train.page.reasons')}</h2><ul>{''.join(lines)}</ul>" if lines else ""
 
 
 def _limits(manifest: Manifest) -> str:
     lines = [f"<li>{_spoken(limit.en, limit.zh)}</li>" for limit in manifest.limits]
-    return f"<h2>{_both('train.page.limits')}</h2><ul>{''.join(lines)}</ul>"
+    return f"<h2>{both('train.page.limits')}</h2><ul>{''.join(lines)}</ul>"

@@ -145,7 +145,7 @@ def test_vgg_signal_neither_dies_nor_explodes() -> None:
     assert 0.05 < deviation < 20
 
 
-@pytest.mark.parametrize("changes", [{"name": "transformer"}, {"widths": (8, 16)}, {"class_count": 1}])
+@pytest.mark.parametrize("changes", [{"name": "transformer"}, {"widths": (8, 16)}, {"class_count": 0}])
 def test_unknown_or_impossible_forms_are_refused(changes: dict[str, object]) -> None:
     settings = replace(NetworkSettings("small-residual", 2, 1, 32, 32), **changes)  # type: ignore[arg-type]
     with pytest.raises(SettingsError) as caught:

@@ -24,12 +24,17 @@ _COLUMNS = {
     "patient": ("patientid", "patient", "subject", "subjectid"),
     "split": ("split", "part", "subset", "partition"),
 }
-_Rows = list[dict[str, str]]
+Rows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
-class _Header:
-    """The name of each known column in this file, and the columns left over."""
+class ManifestHeader:
+    """The name of each known column in this file, and the columns left over.
+
+    Attributes:
+        known: by noun: ``path``, ``label``, ``patient``, ``split``.
+        others: every other column, in the order of the file.
+    """
 
     known: dict[str, str]
     others: tuple[str, ...]
@@ -70,21 +75,31 @@ def read_manifest(path: Path, class_names: Sequence[str] | None = None) -> CaseT
         DatasetError: ``E813`` no column path or label, ``E814`` a path that leaves the folder, ``E815`` not readable as
             UTF-8 text or empty, ``E805`` too many files missing, ``E820`` a path twice, ``E821`` an unknown part.
     """
-    rows, header = _read_rows(path)
+    rows, header = read_rows(path)
+    kept, missing = present_rows(path, rows, header)
+    names, index_of, has_names = _classes(path, kept, header, class_names)
+    cases = tuple(case_of(path, row, header, index_of.get(row[header.known["label"]])) for row in kept)
+    return CaseTable(
+        readable(path.stem), names, cases, row_issues(cases, missing, header), "manifest", FileReader(), has_names
+    )
+
+
+def present_rows(path: Path, rows: Rows, header: ManifestHeader) -> tuple[Rows, Rows]:
+    """Return the rows whose file is there, and those whose file is missing.
+
+    Raises:
+        DatasetError: ``E814`` a path that leaves the folder, ``E820`` a path twice, ``E805`` too many files missing.
+    """
     _check_paths(path, rows, header)
-    kept: _Rows = []
-    missing: _Rows = []
+    kept: Rows = []
+    missing: Rows = []
     for row in rows:
         present = _exists(path.parent / row[header.known["path"]])
         (kept if present else missing).append(row)
     if len(missing) > MAX_MISSING_SHARE * len(rows):
         absent = summary([row[header.known["path"]] for row in missing])
         raise DatasetError("E805", count=len(missing), total=len(rows), cases=absent)
-    names, index_of, has_names = _classes(path, kept, header, class_names)
-    cases = tuple(_case(path, row, header, index_of) for row in kept)
-    return CaseTable(
-        readable(path.stem), names, cases, _issues(cases, missing, header), "manifest", FileReader(), has_names
-    )
+    return kept, missing
 
 
 def _exists(path: Path) -> bool:
@@ -95,25 +110,30 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _read_rows(path: Path) -> tuple[_Rows, _Header]:
+def read_rows(path: Path, required: Sequence[str] = ("path", "label")) -> tuple[Rows, ManifestHeader]:
+    """Return the rows of a CSV or Excel file and which columns are known.
+
+    Raises:
+        DatasetError: ``E815`` not readable as UTF-8 text or empty, ``E813`` a required column is absent.
+    """
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise DatasetError("E815", path=path.name, reason=f"> {MAX_MANIFEST_BYTES // 2**20} MB")
     columns, rows = _sheet(path) if is_workbook(path) else _text(path)
     header = _header(columns)
     if not rows:
         raise DatasetError("E815", path=path.name, reason="0 rows")
-    absent = [name for name in ("path", "label") if name not in header.known]
+    absent = [name for name in required if name not in header.known]
     if absent:
         raise DatasetError("E813", path=path.name, found=summary(columns), expected=absent[0])
     return rows, header
 
 
-def _sheet(path: Path) -> tuple[list[str], _Rows]:
+def _sheet(path: Path) -> tuple[list[str], Rows]:
     columns, *rows = sheet_rows(path) or [[]]
     return columns, [{key: value for key, value in zip(columns, row, strict=True) if key} for row in rows]
 
 
-def _text(path: Path) -> tuple[list[str], _Rows]:
+def _text(path: Path) -> tuple[list[str], Rows]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if "\0" in text:
@@ -131,16 +151,16 @@ def _delimiter(first_line: str) -> str:
     return max(",;\t", key=first_line.count)
 
 
-def _header(columns: Sequence[str]) -> _Header:
+def _header(columns: Sequence[str]) -> ManifestHeader:
     known = {}
     for noun, words in _COLUMNS.items():
         for column in columns:
             if plain(column) in words and noun not in known:
                 known[noun] = column
-    return _Header(known, tuple(column for column in columns if column and column not in known.values()))
+    return ManifestHeader(known, tuple(column for column in columns if column and column not in known.values()))
 
 
-def _check_paths(path: Path, rows: _Rows, header: _Header) -> None:
+def _check_paths(path: Path, rows: Rows, header: ManifestHeader) -> None:
     root = path.parent.resolve()
     seen = set()
     for row in rows:
@@ -154,7 +174,7 @@ def _check_paths(path: Path, rows: _Rows, header: _Header) -> None:
 
 
 def _classes(
-    path: Path, rows: _Rows, header: _Header, class_names: Sequence[str] | None
+    path: Path, rows: Rows, header: ManifestHeader, class_names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], dict[str, int], bool]:
     found = sorted({row[header.known["label"]] for row in rows} - {""})
     is_numbers = all(text.isdecimal() for text in found)
@@ -173,7 +193,12 @@ def _classes(
     return names, {text: names.index(spellings[plain(text) or text]) for text in found}, not is_numbers
 
 
-def _case(path: Path, row: dict[str, str], header: _Header, index_of: dict[str, int]) -> Case:
+def case_of(path: Path, row: dict[str, str], header: ManifestHeader, label: int | None) -> Case:
+    """Return the case of a row.
+
+    Raises:
+        DatasetError: ``E821`` an unknown part.
+    """
     text = row[header.known["path"]]
     split = row[header.known["split"]] if "split" in header.known else ""
     part = part_of(split) if split else None
@@ -181,11 +206,11 @@ def _case(path: Path, row: dict[str, str], header: _Header, index_of: dict[str, 
         raise DatasetError("E821", path=path.name, found=split)
     patient = row[header.known["patient"]] if "patient" in header.known else ""
     attributes = tuple((column, row[column]) for column in header.others)
-    label = index_of.get(row[header.known["label"]])
     return Case(text, label, patient or None, part, Source(path.parent / text), attributes)
 
 
-def _issues(cases: Sequence[Case], missing: _Rows, header: _Header) -> tuple[QualityIssue, ...]:
+def row_issues(cases: Sequence[Case], missing: Rows, header: ManifestHeader) -> tuple[QualityIssue, ...]:
+    """Return what is said of rows without patient, file or label."""
     issues = []
     unknown = sum(case.patient is None for case in cases)
     if unknown:

@@ -102,6 +102,29 @@ def array_table(
     return CaseTable(readable(path.stem), names, tuple(cases), issues, layout, reader, has_names)
 
 
+def read_medmnist_targets(path: Path) -> tuple[CaseTable, npt.NDArray[np.float64]]:
+    """Return the cases of a MedMNIST file without labels, and its label arrays as numbers (case, column).
+
+    Raises:
+        DatasetError: as ``read_medmnist``; ``E812`` labels that are no numbers of one width.
+    """
+    parts = _read_parts(path)
+    rows: list[npt.NDArray[np.float64]] = []
+    cases: list[Case] = []
+    for part, (images, labels) in parts.items():
+        flat = labels[:, None] if labels.ndim == 1 else labels
+        if flat.ndim != 2 or flat.dtype.kind not in "biuf" or (rows and flat.shape[1] != rows[0].shape[1]):
+            where = f"{path.name} {_KEYS[part]}_labels"
+            raise DatasetError("E812", where=where, found=f"{labels.shape} {labels.dtype}", expected="(n, k)")
+        _check_images(images, len(flat), path, part)
+        start = len(cases)
+        cases += [Case(f"{_KEYS[part]}/{row}", None, None, part, Source(path, start + row)) for row in range(len(flat))]
+        rows.append(flat.astype(np.float64))
+    reader = ArrayReader(tuple(images for images, _ in parts.values()))
+    issues = (QualityIssue("Q800", Severity.NOTE, {"count": len(cases), "total": len(cases)}),)
+    return CaseTable(readable(path.stem), (), tuple(cases), issues, "medmnist", reader), np.concatenate(rows)
+
+
 def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
     parts = {}
     if not zipfile.is_zipfile(path):

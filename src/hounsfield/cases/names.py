@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from hounsfield.errors import DatasetError
 
@@ -83,19 +84,31 @@ def match_names(found: Sequence[str], expected: Sequence[str], where: str) -> di
 
 
 @cache
-def _medmnist_names() -> dict[str, list[str]]:
-    text = files("hounsfield.cases").joinpath("data/medmnist.json").read_text(encoding="utf-8")
-    names: dict[str, list[str]] = json.loads(text)["class_names"]
-    return names
+def _medmnist_table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(files("hounsfield.cases").joinpath("data/medmnist.json").read_text("utf-8"))
+    return table
 
 
 def medmnist_names(path: Path, class_count: int) -> tuple[str, ...] | None:
     """Return the published class names of a MedMNIST file by its file name, or None when it is not a known one."""
     stem = path.stem.lower()
-    for name, classes in _medmnist_names().items():
+    for name, classes in _medmnist_table()["class_names"].items():
         if stem.startswith(name) and len(classes) >= class_count:
             return tuple(classes)
     return None
+
+
+def published_labels(path: Path, count: int) -> tuple[str, ...]:
+    """Return the published names of the labels of a MedMNIST file of several labels; none when it is not known."""
+    for name, labels in _medmnist_table()["label_names"].items():
+        if path.stem.lower().startswith(name) and len(labels) == count:
+            return tuple(labels)
+    return ()
+
+
+def publishes_order(path: Path) -> bool:
+    """Tell whether a MedMNIST file is published with ordered classes (its task is ordinal regression)."""
+    return path.stem.lower().startswith(tuple(_medmnist_table()["ordered"]))
 
 
 def summary(names: Sequence[str], limit: int = 20) -> str:

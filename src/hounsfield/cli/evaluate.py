@@ -51,7 +51,7 @@ def _answer(
     options: "EvaluateOptions",
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Evaluate as the model answers: with masks, with boxes, or with a class an image."""
+    """Evaluate as the model answers: with masks, boxes, labels, a number, or a class an image."""
     from hounsfield.model.interface import BoxInterface
 
     if package.manifest.masks is not None:
@@ -65,6 +65,11 @@ def _answer(
 
         table = read_boxed(data, tuple(entry.name for entry in package.manifest.classes))
         return evaluate_boxes(package, table, output, options, progress).as_json()
+    if package.manifest.answer != "class":
+        from hounsfield.evaluate.targets import evaluate_targets, read_targets_for
+
+        targets = read_targets_for(package.manifest, data)
+        return evaluate_targets(package, targets, output, options, progress).as_json()
     from hounsfield.cases.layouts import read_cases
     from hounsfield.evaluate.run import evaluate as run
 

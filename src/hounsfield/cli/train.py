@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -47,6 +47,10 @@ def train(
     name: Name = None,
     threads: Arithmetic = None,
     strict: Strict = False,
+    task: Annotated[
+        Literal["auto", "classification", "regression", "multi-label", "ordinal"],
+        typer.Option("--task", help="What is learned; auto says why it chose."),
+    ] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -75,6 +79,7 @@ def train(
         time_limit_seconds=seconds,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        task=task,
         resume=resume,
         strict=strict,
         class_names=words(classes),

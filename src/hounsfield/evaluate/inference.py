@@ -15,6 +15,7 @@ from hounsfield.evaluate.subgroups import Attributes, header_attributes
 from hounsfield.image.display import to_display
 from hounsfield.model.contract_check import check_contract
 from hounsfield.model.manifest import Manifest
+from hounsfield.model.outside import outside_scores
 from hounsfield.model.package import ModelPackage
 from hounsfield.model.predictor import Predictor
 from hounsfield.prepare.sequence import apply_steps, build_steps
@@ -38,7 +39,7 @@ class Outputs:
 
     Attributes:
         indices: (n,) index in the table of each scored case.
-        probabilities: (n, class) float64, the mean over slices for a volume.
+        probabilities: (n, class) float64, the mean over slices for a volume; the number itself (n, 1) where it is one.
         is_outside: (n,) whether the model's own score says that the image is of an unknown kind.
         refused: cases that were not scored.
         attributes: what the header of each scored case says that groups patients.
@@ -99,16 +100,17 @@ def classify(
 def _score(
     predictor: Predictor, steps: tuple[Step, ...], image: CaseImage
 ) -> tuple[npt.NDArray[np.float64], bool] | Reason:
-    """Return the probabilities (class,) and whether the image lies outside, or why it was refused."""
+    """Return what the model says (class,), and whether the image lies outside, or why it was refused."""
     manifest = predictor.package.manifest
     for issue in check_contract(manifest, image.study, image.series, image.volume):
         if issue.severity is Severity.REJECT:
             return issue
     try:
-        prepared, trace = apply_steps(steps, start_volume(manifest, image.volume))
-        prediction = predictor.predict(prepared, trace)
+        prepared, _ = apply_steps(steps, start_volume(manifest, image.volume))
+        outputs = predictor.run(predictor.images_of(prepared))
     except HounsfieldError as error:
         return error
-    values = prediction.probabilities.astype(np.float64).reshape(len(manifest.classes), -1)
-    margin = prediction.outside_margin
-    return values.mean(axis=1), margin is not None and float(np.median(margin)) > 0
+    margin = outside_scores(manifest, outputs)
+    return predictor.answers(outputs[manifest.network.logits]).mean(axis=0), margin is not None and float(
+        np.median(margin)
+    ) > 0

@@ -31,6 +31,8 @@ Text = Annotated[str, Field(max_length=4000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Explanation = Annotated[CamExplanation | OcclusionExplanation | NoExplanation, Field(discriminator="method")]
 
+Answer = Literal["class", "ordered-class", "labels", "number"]
+
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -116,7 +118,10 @@ class Manifest(BaseModel):
         input: which images it takes.
         network: names and sizes of the network's input and outputs.
         prepare: the preparing steps, as ``prepare.sequence.build_steps`` takes them.
-        classes: the classes, in the order of the logits.
+        classes: the classes, in the order of the logits; labels that may all be present, or the name of the number.
+        answer: what the logits mean: one class of several or of ordered ones (softmax), labels that do not exclude each
+            other (the logistic function of each), or a number as it is.
+        unit: of the number, UCUM where there is a code.
         calibration: temperature of the probabilities.
         explanation: how a map of what the network looked at is made.
         out_of_distribution: the score that tells unknown kinds of image, None without one.
@@ -143,6 +148,8 @@ class Manifest(BaseModel):
     network: BoxInterface | NetworkInterface
     prepare: Annotated[list[dict[str, JsonValue]], Field(max_length=32)]
     classes: Annotated[list[ClassEntry], Field(min_length=1, max_length=1000)]
+    answer: Answer = "class"
+    unit: Annotated[str, Field(max_length=64)] = ""
     calibration: CalibrationEntry = CalibrationEntry()
     explanation: Explanation = NoExplanation()
     out_of_distribution: OutOfDistribution | None = None
@@ -162,8 +169,6 @@ class Manifest(BaseModel):
         names = [entry.name for entry in self.classes]
         if len(set(names)) != len(names):
             raise ValueError("classes: two classes have the same name")
-        if len(names) < 2 and not isinstance(self.network, BoxInterface):
-            raise ValueError("classes: at least two are needed to tell apart")
         if isinstance(self.explanation, CamExplanation) and not self.network.activation_maps:
             raise ValueError("explanation: method cam needs network.activation_maps")
         score = self.out_of_distribution
@@ -171,6 +176,7 @@ class Manifest(BaseModel):
             raise ValueError("out_of_distribution: score output needs network.outside")
         if score is not None and not set(score.class_thresholds) <= set(names):
             raise ValueError("out_of_distribution: class_thresholds names an unknown class")
+        self._check_answer()
         self._check_masks()
         if any(not isinstance(step.get("step"), str) for step in self.prepare):
             raise ValueError("prepare: every item names its step")
@@ -189,6 +195,18 @@ class Manifest(BaseModel):
             raise ValueError("masks: one name for each channel of the network")
         if masks.object_name is not None and [entry.name for entry in self.classes] != list(OBJECT_LABELS):
             raise ValueError("masks: objects need the classes background, interior, border")
+
+    def _check_answer(self) -> None:
+        """Refuse fewer classes than the answer needs, and what a number or labels cannot have."""
+        count, has_boxes = len(self.classes), isinstance(self.network, BoxInterface)
+        if (self.answer in ("class", "ordered-class") and count < 2 and not has_boxes) or (
+            self.answer == "number" and count != 1
+        ):
+            raise ValueError(f"classes: {count} do not make the answer {self.answer}")
+        if self.answer != "class" and (self.masks is not None or has_boxes or self.out_of_distribution is not None):
+            raise ValueError("answer: masks, boxes and the score for unknown kinds of image need classes")
+        if self.unit and self.answer != "number":
+            raise ValueError("unit: only a number has one")
 
     @property
     def identity(self) -> ModelIdentity:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from scipy.special import expit
 
 from hounsfield.core.prediction import Prediction
 from hounsfield.core.trace import Trace
@@ -62,12 +63,13 @@ class Predictor:
 
         Raises:
             OutOfScope: ``E520``, the volume is not on the model grid; ``E521``, it holds NaN or infinite samples.
-            ModelError: ``E522``, the network's output is not finite.
+            ModelError: ``E522``, the network's output is not finite; ``E855``, the model answers with a number.
         """
-        outputs = self.run(self.images_of(prepared))
         manifest = self.package.manifest
-        logits = outputs[manifest.network.logits]
-        probabilities = softmax(logits, manifest.calibration.temperature).T
+        if manifest.answer == "number":
+            raise ModelError("E855", model=self.package.identity.name, found=manifest.classes[0].name)
+        outputs = self.run(self.images_of(prepared))
+        probabilities = self.answers(outputs[manifest.network.logits]).T.astype(np.float32)
         margin = outside_scores(manifest, outputs)
         is_single = probabilities.shape[1] == 1
         return Prediction(
@@ -78,6 +80,19 @@ class Predictor:
             self.package.identity,
             margin,
         )
+
+    def answers(self, logits: Samples) -> npt.NDArray[np.float64]:
+        """Return what logits (image, class) say: calibrated probabilities (image, class), or the number (image, 1).
+
+        Labels that do not exclude each other have probabilities of their own, which need not add up to one.
+        """
+        manifest = self.package.manifest
+        if manifest.answer == "number":
+            return logits.astype(np.float64)
+        temperature = manifest.calibration.temperature
+        if manifest.answer == "labels":
+            return np.asarray(expit(logits.astype(np.float64) / temperature), dtype=np.float64)
+        return softmax(logits, temperature).astype(np.float64)
 
     def images_of(self, prepared: Volume) -> Images:
         """Return a prepared volume as network input (image, channel, row, column).

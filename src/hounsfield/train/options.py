@@ -28,6 +28,9 @@ class TrainOptions:
     )
     batch_size: int | None = field(default=None, metadata={"help": "Images of a batch."})
     learning_rate: float | None = field(default=None, metadata={"help": "Highest learning rate."})
+    task: str = field(
+        default="auto", metadata={"help": "What is learned: auto, classification, regression, multi-label, ordinal."}
+    )
     resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
     strict: bool = field(default=False, metadata={"help": "Refuse data with anything that would spoil a result."})
     class_names: tuple[str, ...] = field(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from hounsfield.cases.description import few_cases
 from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.table import CaseTable
+from hounsfield.cases.targets import AUTO, read_targets
 from hounsfield.cases.task import LearningTask, task_of
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError, SettingsError
@@ -23,6 +25,8 @@ from hounsfield.train.parts import Parts
 from hounsfield.train.plan import Plan
 from hounsfield.train.planner import make_plan
 from hounsfield.train.recipe import Recipe, read_recipe
+
+PlanT = TypeVar("PlanT", bound=Plan)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,9 @@ def foresee(data: Path, options: TrainOptions | None = None, talk: Talk = silent
     wanted = options or TrainOptions()
     recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
     wanted = replace(wanted, name=wanted.name or recipe.model.name)
+    targets = read_targets(Path(data), wanted.task if wanted.task != AUTO else recipe.task, recipe.targets)
+    if targets is not None:
+        raise DatasetError("E872", data=Path(data).name, found=targets.task)
     found = outline_run(data, wanted, recipe, wanted.threads or usable_cores(), talk)
     if has_open_range(found.plan, recipe):
         parts = gather_parts(
@@ -143,7 +150,7 @@ def has_open_range(plan: Plan, recipe: Recipe) -> bool:
     return not (plan.network.standardise or {"centre", "scale"} & set(recipe.network))
 
 
-def with_range(draft: Plan, recipe: Recipe, parts: Parts) -> Plan:
+def with_range(draft: PlanT, recipe: Recipe, parts: Parts) -> PlanT:
     """Return the plan with the centre and scale of the training images, where the network does not standardise each."""
     if not has_open_range(draft, recipe):
         return draft

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -60,6 +60,9 @@ class Recipe(BaseModel):
         outside: the score for unknown kinds of image.
         segmentation: settings of ``train.segmentation.plan.SegmentationPlan``, for data with masks; the others come
             from the plan.
+        task: what is learned of a table of cases; ``auto`` leaves it to what its columns hold.
+        targets: columns of a manifest that hold the targets; none leaves them to what they hold.
+        unit: of the number that is learned.
     """
 
     model_config = _STRICT
@@ -77,6 +80,9 @@ class Recipe(BaseModel):
     decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
     segmentation: dict[str, Any] = Field(default_factory=dict)
+    task: Literal["auto", "classification", "regression", "multi-label", "ordinal"] = "auto"
+    targets: tuple[str, ...] = ()
+    unit: str = Field("", max_length=64)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -20,6 +20,7 @@ from hounsfield.train.page import Story
 from hounsfield.train.recipe import Recipe, read_recipe
 from hounsfield.train.segmentation.run import train_masks
 from hounsfield.train.setup import choose_threads, set_up
+from hounsfield.train.targets.run import Asked, find_targets, train_targets
 
 
 def train(data: Path, output: Path, options: TrainOptions | None = None, talk: Talk = silent) -> TrainResult:
@@ -55,13 +56,17 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     wanted = replace(wanted, name=wanted.name or recipe.model.name or output.name.split(".")[0])
     ledger = Ledger(output.with_name(f"{output.name}.run"))
     ledger.open()
+    asked = Asked(data, wanted, recipe)
     with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
-        if task_of(data) in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
+        if wanted.task == "auto" and task_of(data) in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
             return train_masks(data, output, wanted, recipe, ledger, talk)
-        if task_of(data) is LearningTask.DETECTION:
+        if wanted.task == "auto" and task_of(data) is LearningTask.DETECTION:
             from hounsfield.train.detection.run import train_detector  # MONAI's detection takes a second to import
 
             return train_detector(data, output, wanted, recipe, ledger, talk)
+        found = find_targets(asked)
+        if found is not None:
+            return train_targets(asked, found, output, ledger, talk)
         task = set_up(data, wanted, recipe, ledger, talk)
         rehearse(task)
         outcome = learn(Classification(task.plan, task.parts), ledger, talk, is_resumed=wanted.resume)

@@ -143,7 +143,7 @@ def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ..
             name=machine_name(name, index),
             concept=concept_entry(facts.get(name)),
             is_finding=is_finding,
-            operating_point=_point(point) if point else None,
+            operating_point=point_entry(point) if point else None,
         )
         for index, (name, is_finding, point) in enumerate(rows)
     ]
@@ -170,7 +170,8 @@ def concept_entry(facts: ClassFacts | None) -> ConceptEntry | None:
     return ConceptEntry(value=known.value, scheme=known.scheme, meaning=known.meaning, meaning_zh=known.meaning_zh)
 
 
-def _point(point: OperatingPoint) -> OperatingPointEntry:
+def point_entry(point: OperatingPoint) -> OperatingPointEntry:
+    """Return an operating point as a manifest states it."""
     return OperatingPointEntry(
         threshold=point.threshold,
         sensitivity=_interval(point.sensitivity),

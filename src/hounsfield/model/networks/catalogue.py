@@ -126,7 +126,7 @@ class NetworkSettings:
             raise DatasetError("E832", network=self.name, found=f"{self.rows} x {self.columns}", expected=expected)
         form = (self.widths, self.depths, self.strides, self.class_count, self.members)
         has_members = self.members == 1 or (self.name == "small-residual" and 1 < self.members <= MOST_MEMBERS)
-        if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 2 or not has_members:
+        if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 1 or not has_members:
             raise SettingsError("E833", found=form)
 
 

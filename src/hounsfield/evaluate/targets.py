@@ -1,0 +1,236 @@
+"""Evaluate a model that answers with labels, a number or an ordered class: figures with intervals, and a page."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield import __version__
+from hounsfield.cases.guard import judge
+from hounsfield.cases.names import plain
+from hounsfield.cases.target_columns import columns_named
+from hounsfield.cases.targets import TargetTable, read_targets
+from hounsfield.cases.task import LearningTask
+from hounsfield.core.prediction import Interval, ModelIdentity
+from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.errors import DatasetError
+from hounsfield.evaluate.inference import Outputs, Progress, classify
+from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of
+from hounsfield.evaluate.parts import evaluated_part
+from hounsfield.evaluate.result import cell
+from hounsfield.evaluate.run import EvaluateOptions
+from hounsfield.evaluate.target_page import target_page
+from hounsfield.metrics.answers import measure_labels, measure_number, measure_ordered
+from hounsfield.model.manifest import Manifest
+from hounsfield.model.package import ModelPackage
+from hounsfield.model.predictor import runtime_description
+from hounsfield.report.folder import output_folder
+
+TASKS = {
+    "labels": LearningTask.MULTI_LABEL,
+    "number": LearningTask.REGRESSION,
+    "ordered-class": LearningTask.ORDINAL,
+}
+"""What is learned of each answer that this module evaluates."""
+
+_DEFAULTS = EvaluateOptions()
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TargetEvaluation:
+    """The result of an evaluation of targets.
+
+    Attributes:
+        model: name, version, task and weights digest.
+        answer: what the model answers with.
+        names: of the columns of the answers.
+        unit: of the number.
+        data_name: of the data set.
+        part: ``test``, ``tuning``, ``training`` or ``all``.
+        measures: each figure with its interval, drawn by patient and copies.
+        identifiers: of the answered cases.
+        reference: (case, column) targets, NaN where one was not assessed.
+        said: (case, column) probabilities, or the number.
+        refused: identifier and code of each case that was not answered.
+        issues: what speaks against trusting the figures.
+        provenance: versions, seed, resamples and time.
+    """
+
+    model: ModelIdentity
+    answer: str
+    names: tuple[str, ...]
+    unit: str
+    data_name: str
+    part: str
+    measures: dict[str, Interval]
+    identifiers: tuple[str, ...]
+    reference: Values
+    said: Values
+    refused: tuple[tuple[str, str], ...]
+    issues: tuple[QualityIssue, ...]
+    provenance: Mapping[str, str | int | float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the evaluation as JSON values; figures that are not defined are left out."""
+        return {
+            "metrics": {
+                name: {"value": item.value, "low": _number(item.low), "high": _number(item.high)}
+                for name, item in self.measures.items()
+                if math.isfinite(item.value)
+            },
+            "n": len(self.identifiers),
+            "part": self.part,
+            "answer": self.answer,
+            "targets": list(self.names),
+            "unit": self.unit,
+            "refused": [{"identifier": name, "code": code} for name, code in self.refused],
+            "issues": [
+                {"code": issue.code, "severity": issue.severity.value, "text": issue.text()} for issue in self.issues
+            ],
+            "data": {"name": self.data_name},
+            "model": dict(vars(self.model)),
+            "provenance": dict(self.provenance),
+            "research_use_only": True,
+        }
+
+    def as_csv(self) -> str:
+        """Return one row a case: its name, reference and answer of each column; blank is not assessed."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        references = ["reference"] if self.answer == "ordered-class" else [f"reference {name}" for name in self.names]
+        writer.writerow(["identifier", *map(cell, references), *(cell(f"model {name}") for name in self.names)])
+        for name, known, said in zip(self.identifiers, self.reference, self.said, strict=True):
+            writer.writerow([cell(name), *(f"{value:g}" if math.isfinite(value) else "" for value in known),
+                             *(f"{value:.6g}" for value in said)])  # fmt: skip
+        return stream.getvalue()
+
+
+def read_targets_for(manifest: Manifest, data: Path) -> TargetTable:
+    """Return the targets of a data set that a model answers, in its order; labels the data have not are unassessed.
+
+    Raises:
+        DatasetError: ``E851`` none of the model's labels is there; and those of ``read_targets``.
+    """
+    task = TASKS[manifest.answer]
+    names = tuple(entry.name for entry in manifest.classes)
+    if task is LearningTask.ORDINAL:
+        found = read_targets(data, task, class_names=names)
+    else:
+        found = read_targets(data, task, columns_named(data, names), names if task is LearningTask.MULTI_LABEL else ())
+    if found is None:
+        raise DatasetError("E854", data=data.name, task=task, found="0")
+    if task is not LearningTask.MULTI_LABEL:
+        return found
+    place = {plain(name): index for index, name in enumerate(found.names)}
+    if not any(plain(name) in place for name in names):
+        raise DatasetError("E851", found=", ".join(found.names), expected=", ".join(names))
+    values = np.full((len(found.values), len(names)), np.nan)
+    for index, name in enumerate(names):
+        if plain(name) in place:
+            values[:, index] = found.values[:, place[plain(name)]]
+    return replace(found, names=names, values=values)
+
+
+def evaluate_targets(
+    package: ModelPackage,
+    targets: TargetTable,
+    output: Path | None = None,
+    options: EvaluateOptions = _DEFAULTS,
+    progress: Progress | None = None,
+) -> TargetEvaluation:
+    """Evaluate a model that answers with labels, a number or an ordered class.
+
+    Args:
+        package: the model.
+        targets: the data, as ``read_targets_for`` returns them.
+        output: folder for metrics.json, predictions.csv and report.html; None writes nothing.
+        options: part, bootstrap and threads.
+        progress: told (done, all) after each case.
+
+    Raises:
+        DatasetError: ``E852`` no such part, ``E853`` most images are refused.
+    """
+    table, manifest = targets.table, package.manifest
+    part = choose_part(table, options.part)
+    chosen = [index for index in indices_of(table, part) if np.isfinite(targets.values[index]).any()]
+    outputs = classify(package, table, chosen, options.threads, progress)
+    if len(outputs.refused) >= max(1, len(outputs.indices)):
+        first = outputs.refused[0]
+        facts = {"case": table.cases[first.index].identifier, "reason": first.reason.text()}
+        raise DatasetError("E853", count=len(outputs.refused), total=len(chosen), **facts)
+    examination = judge(evaluated_part(table, chosen), outputs.looks.select(chosen))
+    group_of = dict(zip(chosen, examination.groups, strict=True))
+    groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
+    reference = targets.values[outputs.indices]
+    evaluation = TargetEvaluation(
+        package.identity, manifest.answer, targets.names, manifest.unit, table.name, part,
+        _measures(targets, reference, outputs.probabilities, groups, options),
+        tuple(table.cases[int(index)].identifier for index in outputs.indices), reference, outputs.probabilities,
+        tuple((table.cases[item.index].identifier, item.reason.code) for item in outputs.refused),
+        (*examination.issues, *_issues(part, outputs, len(chosen))), _provenance(package, options),
+    )  # fmt: skip
+    if output is not None:
+        _write(evaluation, manifest, output)
+    return evaluation
+
+
+def _measures(
+    targets: TargetTable, reference: Values, said: Values, groups: npt.NDArray[np.int64], options: EvaluateOptions
+) -> dict[str, Interval]:
+    resamples, seed = options.resamples, options.seed
+    if targets.task is LearningTask.MULTI_LABEL:
+        return measure_labels(targets.names, reference, said, groups, resamples, seed)
+    if targets.task is LearningTask.REGRESSION:
+        return measure_number(reference[:, 0], said[:, 0], groups, resamples, seed)
+    return measure_ordered(reference[:, 0].astype(np.int64), said, groups, resamples, seed)
+
+
+def _issues(part: str, outputs: Outputs, total: int) -> list[QualityIssue]:
+    issues = []
+    if part == WHOLE:
+        issues.append(QualityIssue("Q850", Severity.WARN, {}))
+    elif part != "test":
+        issues.append(QualityIssue("Q851", Severity.WARN, {"part": part}))
+    if outputs.refused:
+        issues.append(QualityIssue("Q852", Severity.WARN, {"count": len(outputs.refused), "total": total}))
+    return issues
+
+
+def _provenance(package: ModelPackage, options: EvaluateOptions) -> dict[str, str | int | float]:
+    return {
+        "software_version": __version__,
+        "runtime": runtime_description(),
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "interval_level": 0.95,
+        "interval_method": "percentile bootstrap, drawn by group; limits of agreement of single cases by Student's t",
+        "package_digest": package.package_digest,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _write(evaluation: TargetEvaluation, manifest: Manifest, output: Path) -> None:
+    """Write metrics.json, predictions.csv and report.html, complete or not at all.
+
+    Raises:
+        ReportError: ``E680`` a file of someone else stands where a result has to go.
+    """
+    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    page = target_page(evaluation.as_json(), evaluation.measures, evaluation.issues, list(manifest.limits))
+    with output_folder(output) as folder:
+        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "predictions.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
+        (folder.partial / "report.html").write_text(page, encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

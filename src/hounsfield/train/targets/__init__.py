@@ -1,0 +1,1 @@
+"""Learning of targets other than one class an image: a number, several labels, ordered classes."""

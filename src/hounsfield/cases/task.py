@@ -22,7 +22,7 @@ class LearningTask(StrEnum):
 
 
 def task_of(data: Path) -> LearningTask:
-    """Return the task that a data set is laid out for; names of files, a few masks and the first annotation are looked at, no more.
+    """Return the task that a data set is laid out for; names of files, a few masks and annotations are looked at.
 
     Images with masks are segmentation, or instances where the masks number objects; images with
     boxes are detection; everything else is taken as

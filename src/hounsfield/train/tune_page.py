@@ -66,7 +66,8 @@ def tuning_page(result: TuneResult, data_name: str) -> str:
         f'<div class="figures">{inline_figure(_history(result).svg())}</div>',
         _weights(result),
         f"<h2>{both('tune.page.table')}</h2>",
-        f'<div class="wide"><table>{_head(names)}{"".join(_row(trial, names, trial == best) for trial in result.trials)}</table></div>',
+        '<div class="wide">',
+        f"<table>{_head(names)}{''.join(_row(trial, names, trial == best) for trial in result.trials)}</table></div>",
     ]
     return page_of(f"Hounsfield: {data_name}", blocks)
 

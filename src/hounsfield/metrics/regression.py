@@ -56,8 +56,8 @@ def intraclass_correlation_of(reference: Floats, predicted: Floats) -> Statistic
 
     def statistic(weights: Floats) -> npt.NDArray[np.float64]:
         count = weights.sum(axis=1, dtype=np.float64)
-        between = 2 * _spread(mean, weights) / (count - 1)
-        residual = _spread(errors, weights) / 2 / (count - 1)
+        between = ratio(2 * _spread(mean, weights), count - 1)
+        residual = ratio(_spread(errors, weights) / 2, count - 1)
         raters = count * _mean(errors, weights) ** 2 / 2
         return ratio(between - residual, between + residual + 2 * (raters - residual) / count)
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 from scipy import ndimage
 
@@ -80,6 +80,13 @@ class Median:
     changes_appearance: ClassVar[bool] = True
 
     size: Annotated[int, Field(ge=3, le=31)] = 3
+
+    @field_validator("size")
+    @classmethod
+    def _check_odd(cls, value: int) -> int:
+        if value % 2 == 0:  # the square would lie half a sample beside its middle, and move the picture
+            raise ValueError("size must be odd")
+        return value
 
     def settings(self) -> dict[str, Any]:
         """Return the settings."""

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, sobel
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Presentation, Volume
 from hounsfield.errors import NotInvertible
+from hounsfield.prepare.channels import finite
 from hounsfield.prepare.enhance import in_plane_sigmas
 from hounsfield.prepare.step import STRICT, Parameters
 
@@ -84,15 +85,15 @@ class LaplacianOfGaussian:
         return {"sigma_pixels": in_plane_sigmas(volume, self.sigma_mm)}
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
-        """Return Laplacians, float32."""
+        """Return Laplacians, float32, NaN where a sample is not finite; elsewhere it counts as the lowest one."""
         rows, columns = parameters["sigma_pixels"]
         out = np.empty(volume.array.shape, dtype=np.float32)
         planes = volume.array.reshape(-1, *volume.geometry.shape[1:])
         for plane, shown in zip(planes, out.reshape(planes.shape), strict=True):
-            samples = plane.astype(np.float64)
+            samples = finite(plane).astype(np.float64)
             down = gaussian_filter(samples, (rows, columns), order=(2, 0), mode="reflect")
             across = gaussian_filter(samples, (rows, columns), order=(0, 2), mode="reflect")
-            shown[:] = rows**2 * down + columns**2 * across
+            shown[:] = np.where(np.isfinite(plane), rows**2 * down + columns**2 * across, np.nan)
         return volume.with_array(out, quantity=Quantity.ARBITRARY, presentation=Presentation())
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Presentation, Volume
 from hounsfield.errors import NotInvertible, PrepareError
+from hounsfield.prepare.channels import finite
 from hounsfield.prepare.step import STRICT, Parameters
 
 
@@ -86,13 +87,13 @@ class Unsharp:
         return {"sigma_pixels": in_plane_sigmas(volume, self.sigma_mm), "amount": self.amount}
 
     def apply(self, volume: Volume, parameters: Parameters) -> Volume:
-        """Sharpen, float32, the quantity as it was."""
+        """Sharpen, float32, the quantity as it was; what is not finite stays so, and counts as the lowest sample."""
         out = np.empty(volume.array.shape, dtype=np.float32)
         planes = volume.array.reshape(-1, *volume.geometry.shape[1:])
         for plane, shown in zip(planes, out.reshape(planes.shape), strict=True):
-            samples = plane.astype(np.float64)
+            samples = finite(plane).astype(np.float64)
             blurred: npt.NDArray[np.float64] = gaussian_filter(samples, parameters["sigma_pixels"], mode="reflect")
-            shown[:] = samples + parameters["amount"] * (samples - blurred)
+            shown[:] = np.where(np.isfinite(plane), samples + parameters["amount"] * (samples - blurred), plane)
         return volume.with_array(out)
 
     def invert(self, volume: Volume, parameters: Parameters) -> Volume:

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from hounsfield.core.volume import Volume
 from hounsfield.errors import PrepareError
+from hounsfield.prepare.block import require_holds
 from hounsfield.prepare.box import Box, crop, paste
 from hounsfield.prepare.step import MAXIMUM_SAMPLES, STRICT, Parameters
 
@@ -61,12 +62,14 @@ class PadSquare:
         """Record the frame, the value and the grid inside it.
 
         Raises:
-            PrepareError: ``E407``, the square would be too large.
+            PrepareError: ``E407``, the square would be too large; ``E441``, the samples cannot hold the value.
         """
         slices, rows, columns = volume.geometry.shape
         side = max(rows, columns)
         if slices * side * side > MAXIMUM_SAMPLES:
             raise PrepareError("E407", step=self.name, found=slices * side * side, expected=MAXIMUM_SAMPLES)
+        if rows != columns:
+            require_holds(volume.array, self.value, self.name)
         box = Box(-((side - rows) // 2), -((side - columns) // 2), side, side)
         return {**box.record(volume.geometry), "value": self.value}
 

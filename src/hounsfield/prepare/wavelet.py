@@ -80,7 +80,8 @@ def _shrink(samples: Floats, shrinkage: Shrinkage) -> Floats:
     for bands in coefficients[1:]:
         for name, band in bands.items():
             threshold = universal if shrinkage.rule == "visu" else _bayes_threshold(band, shrinkage.sigma)
-            bands[name] = pywt.threshold(band, threshold, mode="soft").astype(np.float32)
+            if threshold > 0:  # of an empty band it is 0, and PyWavelets would divide by it
+                bands[name] = pywt.threshold(band, threshold, mode="soft").astype(np.float32)
     made: Floats = pywt.waverecn(coefficients, shrinkage.wavelet)
     return made[tuple(slice(0, size) for size in samples.shape)]  # of an odd length it makes one sample more
 

@@ -80,14 +80,16 @@ def _area(source: int, target: int) -> Band:
     indices = first[:, None] + np.arange(count)
     overlap = np.minimum(edges[1:, None], indices + 1) - np.maximum(edges[:-1, None], indices)
     overlap = np.clip(overlap, 0.0, None)
-    return Band(np.minimum(indices, source - 1), overlap / overlap.sum(axis=1, keepdims=True))
+    # A tap of weight 0 reads the first sample, which counts anyway: 0 times NaN is not 0.
+    indices = np.where(overlap > 0, indices, first[:, None])
+    return Band(indices, overlap / overlap.sum(axis=1, keepdims=True))
 
 
 def _linear(source: int, target: int) -> Band:
     position = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
     first = np.floor(position).astype(np.intp)
     fraction = position - first
-    indices = np.stack([first, np.minimum(first + 1, source - 1)], axis=1)
+    indices = np.stack([first, np.where(fraction > 0, first + 1, first)], axis=1)
     return Band(indices, np.stack([1 - fraction, fraction], axis=1))
 
 

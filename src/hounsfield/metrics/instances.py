@@ -44,12 +44,11 @@ def match_objects(found: Objects, drawn: Objects, least_overlap: float = 0.5) ->
     >>> match_objects(one, np.array([[3, 3, 0, 0]])).f1_score
     0.6666666666666666
     """
-    _, first = np.unique(found, return_inverse=True)
-    _, second = np.unique(drawn, return_inverse=True)
-    found_numbers, drawn_numbers = np.unique(found), np.unique(drawn)
-    table = np.zeros((len(found_numbers), len(drawn_numbers)), dtype=np.int64)
-    np.add.at(table, (first.ravel(), second.ravel()), 1)
-    union = table.sum(1, keepdims=True) + table.sum(0, keepdims=True) - table
-    is_match = table > least_overlap * union
-    is_match[found_numbers == 0], is_match[:, drawn_numbers == 0] = False, False
+    found_numbers, first, found_sizes = np.unique(found, return_inverse=True, return_counts=True)
+    drawn_numbers, second, drawn_sizes = np.unique(drawn, return_inverse=True, return_counts=True)
+    # only pairs that meet are counted: a table of all pairs of thousands of objects would not fit the memory
+    pairs, common = np.unique(first.ravel() * len(drawn_numbers) + second.ravel(), return_counts=True)
+    one, other = np.divmod(pairs, len(drawn_numbers))
+    is_match = common > least_overlap * (found_sizes[one] + drawn_sizes[other] - common)
+    is_match &= (found_numbers[one] != 0) & (drawn_numbers[other] != 0)
     return ObjectCounts(int(is_match.sum()), int((found_numbers > 0).sum()), int((drawn_numbers > 0).sum()))

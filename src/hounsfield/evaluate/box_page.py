@@ -4,7 +4,6 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from PIL import Image, ImageDraw
 
@@ -13,7 +12,7 @@ from hounsfield.core.boxes import Detections
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
-from hounsfield.evaluate.page import interval_text
+from hounsfield.evaluate.page import html_text, interval_text
 from hounsfield.image.display import to_greyscale_pixels
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.metrics.detection import Reference
@@ -69,26 +68,27 @@ def box_page(
 ) -> str:
     """Return the page as HTML; it loads nothing from elsewhere, and what comes from files is escaped."""
     rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{interval_text(value)}</td></tr>" for name, value in measures.items()
+        f"<tr><th>{html_text(name)}</th><td>{interval_text(value)}</td></tr>" for name, value in measures.items()
     )
     told = "".join(
-        f'<p lang="{language}">{issue.code}: {escape(issue.text(language))}</p>'
+        f'<p lang="{language}">{issue.code}: {html_text(issue.text(language))}</p>'
         for issue in issues
         for language in LANGUAGES
     )
     figures = "".join(
         f'<figure><img alt="" src="{one.picture}">'
-        f"<figcaption>{escape(one.identifier)}: F1 {one.f1:.2f}</figcaption></figure>"
+        f"<figcaption>{html_text(one.identifier)}: F1 {one.f1:.2f}</figcaption></figure>"
         for one in pictures
     )
     blocks = [
-        f'<h1>{escape(title)}</h1><p class="warn">{_both("research-only")}</p><p>n = {count}</p><table>{rows}</table>',
+        f'<h1>{html_text(title)}</h1><p class="warn">{_both("research-only")}</p>',
+        f"<p>n = {count}</p><table>{rows}</table>",
         told,
         f'<p>{_both("evaluate-boxes-drawn")}</p><div class="cases">{figures}</div>',
     ]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{html_text(title)}</title><style>{_STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
 
 
 def _both(key: str) -> str:
-    return " ".join(escape(label(key, language)) for language in LANGUAGES)
+    return " ".join(html_text(label(key, language)) for language in LANGUAGES)

@@ -1,5 +1,6 @@
 """A model of masks on each case: labels back on the grid of the image, measured against the reference."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -125,7 +126,8 @@ def match_labels(table: MaskTable, manifest: Manifest) -> dict[int, int]:
     names = [_plain(entry.name) for entry in manifest.classes]
     known = {name: index for index, name in enumerate(names)}
     wanted = table.label_names[1:]
-    if len(wanted) == len(names) - 1 and not {_plain(name) for name in wanted} <= set(known):
+    has_mere_numbers = any(all(_is_number(name) for name in side) for side in (wanted, names[1:]))
+    if has_mere_numbers and len(wanted) == len(names) - 1 and not {_plain(name) for name in wanted} <= set(known):
         # masks of files only number their labels; the model's names count them in order
         return {index: index for index in range(1, len(names))}
     strange = [name for name in wanted if _plain(name) not in known]
@@ -171,6 +173,11 @@ def _check_quantity(manifest: Manifest, volumes: Sequence[Volume | None]) -> Non
     for volume in volumes:
         if volume is not None and volume.quantity is not Quantity.HOUNSFIELD:
             raise DatasetError("E864", found=volume.quantity.name.lower(), expected="hounsfield")
+
+
+def _is_number(name: str) -> bool:
+    """Tell whether a label is named by its number, or as the only one of a file, instead of by what it is."""
+    return re.fullmatch(r"(label)?\d+|foreground|lesion", _plain(name)) is not None
 
 
 def _plain(name: str) -> str:

@@ -4,7 +4,6 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.mask_cases import MeasuredCase, find_mask
-from hounsfield.evaluate.page import interval_text
+from hounsfield.evaluate.page import html_text, interval_text
 from hounsfield.image.display import to_greyscale_pixels
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.model.mask_predictor import MaskPredictor
@@ -116,25 +115,25 @@ def contour_picture(image: MaskedImage, found: npt.NDArray[np.integer[Any]]) -> 
 def mask_page(story: MaskStory) -> str:
     """Return the page as HTML text; it loads nothing from elsewhere."""
     rows = "".join(
-        f"<tr><th>{escape(name)}{_unit(name, story.distance_unit)}</th><td>{interval_text(value)}</td></tr>"
+        f"<tr><th>{html_text(name)}{_unit(name, story.distance_unit)}</th><td>{interval_text(value)}</td></tr>"
         for name, value in story.measures.items()
     )
     figures = "".join(
-        f'<figure><img alt="{escape(item.identifier)}" src="{item.picture}">'
-        f"<figcaption>{escape(item.identifier)} · {item.rank:.3f}</figcaption></figure>"
+        f'<figure><img alt="{html_text(item.identifier)}" src="{item.picture}">'
+        f"<figcaption>{html_text(item.identifier)} · {item.rank:.3f}</figcaption></figure>"
         for item in story.pictures
     )
     issues = "".join(
-        f"<li>{escape(issue.code)} {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in story.issues
+        f"<li>{html_text(issue.code)} {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in story.issues
     )
     refused = "".join(
-        f"<li>{escape(name)}: {_spoken(reason.text('en'), reason.text('zh'))}</li>" for name, reason in story.refused
+        f"<li>{html_text(name)}: {_spoken(reason.text('en'), reason.text('zh'))}</li>" for name, reason in story.refused
     )
     limits = "".join(f"<li>{_spoken(limit['en'], limit['zh'])}</li>" for limit in story.limits)
     blocks = [
-        f"<h1>{_both('evaluate-title')}: {escape(story.model)}</h1>",
+        f"<h1>{_both('evaluate-title')}: {html_text(story.model)}</h1>",
         f'<p class="warn">{_both("research-only")}</p>',
-        f"<p>{escape(story.data_name)} · {_both(f'evaluate-part-{story.part}')} · n = {story.case_count}</p>",
+        f"<p>{html_text(story.data_name)} · {_both(f'evaluate-part-{story.part}')} · n = {story.case_count}</p>",
         f"<h2>{_both('evaluate-mask.figures')}</h2><table>{rows}</table><p>{_both('evaluate-mask.note')}</p>",
         f"<h2>{_both('evaluate-mask.cases')}</h2><p>{_both('evaluate-mask.colours')}</p>",
         f'<div class="cases">{figures}</div>',
@@ -142,7 +141,7 @@ def mask_page(story: MaskStory) -> str:
         f"<h2>{_both('evaluate-mask.limits')}</h2><ul>{limits}</ul>" if limits else "",
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    head += f"<title>{escape(label('evaluate-title'))}: {escape(story.model)}</title><style>{_STYLE}</style>"
+    head += f"<title>{html_text(label('evaluate-title'))}: {html_text(story.model)}</title><style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
 
 
@@ -161,7 +160,7 @@ def _data_uri(picture: npt.NDArray[np.uint8]) -> str:
 
 
 def _unit(name: str, unit: str) -> str:
-    return f" ({escape(unit)})" if name.startswith(("hd95", "assd")) else ""
+    return f" ({html_text(unit)})" if name.startswith(("hd95", "assd")) else ""
 
 
 def _both(key: str) -> str:
@@ -169,4 +168,4 @@ def _both(key: str) -> str:
 
 
 def _spoken(english: str, chinese: str) -> str:
-    return f'{escape(english)} <span class="zh" lang="zh">{escape(chinese)}</span>'
+    return f'{html_text(english)} <span class="zh" lang="zh">{html_text(chinese)}</span>'

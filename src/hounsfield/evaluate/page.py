@@ -69,6 +69,11 @@ def _both(texts: Mapping[str, str]) -> Markup:
     )
 
 
+def html_text(text: str) -> str:
+    """Return text as a page without a template shows it: escaped, and nothing in it turns the direction of reading."""
+    return str(escape(visible(text)))
+
+
 def number_text(value: float, digits: int = 3) -> str:
     """Return a figure with its decimals, or a dash for one that is not defined."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"

@@ -1,12 +1,11 @@
 """The page of an evaluation of targets: figures with intervals, issues and limits, in both languages."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
-from hounsfield.evaluate.page import interval_text
+from hounsfield.evaluate.page import html_text, interval_text
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.model.statements import Bilingual
 
@@ -37,28 +36,30 @@ def target_page(
         limits: what the model does not know.
     """
     model = f"{told['model']['name']} {told['model']['version']}"
-    unit = f" ({escape(told['unit'])})" if told["unit"] else ""
+    unit = f" ({html_text(told['unit'])})" if told["unit"] else ""
     rows = "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{interval_text(value)}</td></tr>"
+        f"<tr><th>{html_text(name.replace('_', ' '))}</th><td>{interval_text(value)}</td></tr>"
         for name, value in measures.items()
     )
     told_issues = "".join(
-        f"<li>{escape(issue.code)} {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in issues
+        f"<li>{html_text(issue.code)} {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in issues
     )
-    refused = "".join(f"<li>{escape(item['identifier'])}: {escape(item['code'])}</li>" for item in told["refused"])
+    refused = "".join(
+        f"<li>{html_text(item['identifier'])}: {html_text(item['code'])}</li>" for item in told["refused"]
+    )
     told_limits = "".join(f"<li>{_spoken(limit.en, limit.zh)}</li>" for limit in limits)
-    targets = escape(", ".join(told["targets"]))
+    targets = html_text(", ".join(told["targets"]))
     part = _both(f"evaluate-part-{told['part']}")
     blocks = [
-        f"<h1>{_both('evaluate-title')}: {escape(model)}</h1>",
+        f"<h1>{_both('evaluate-title')}: {html_text(model)}</h1>",
         f'<p class="warn">{_both("research-only")}</p>',
-        f"<p>{escape(told['data']['name'])} · {part} · n = {told['n']} · {targets}{unit}</p>",
+        f"<p>{html_text(told['data']['name'])} · {part} · n = {told['n']} · {targets}{unit}</p>",
         f"<h2>{_both('evaluate-target.figures')}</h2><table>{rows}</table><p>{_both('evaluate-target.note')}</p>",
         f"<h2>{_both('evaluate-target.issues')}</h2><ul>{told_issues}{refused}</ul>" if told_issues or refused else "",
         f"<h2>{_both('evaluate-target.limits')}</h2><ul>{told_limits}</ul>" if told_limits else "",
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    head += f"<title>{escape(label('evaluate-title'))}: {escape(model)}</title><style>{_STYLE}</style>"
+    head += f"<title>{html_text(label('evaluate-title'))}: {html_text(model)}</title><style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
 
 
@@ -67,4 +68,4 @@ def _both(key: str) -> str:
 
 
 def _spoken(english: str, chinese: str) -> str:
-    return f'{escape(english)} <span class="zh" lang="zh">{escape(chinese)}</span>'
+    return f'{html_text(english)} <span class="zh" lang="zh">{html_text(chinese)}</span>'

@@ -157,11 +157,13 @@ def evaluate_targets(
         progress: told (done, all) after each case.
 
     Raises:
-        DatasetError: ``E852`` no such part, ``E853`` most images are refused.
+        DatasetError: ``E852`` no such part, ``E853`` most images are refused, ``E854`` none was assessed.
     """
     table, manifest = targets.table, package.manifest
     part = choose_part(table, options.part)
     chosen = [index for index in indices_of(table, part) if np.isfinite(targets.values[index]).any()]
+    if not chosen:
+        raise DatasetError("E854", data=table.name, task=targets.task, found=part)
     outputs = classify(package, table, chosen, options.threads, progress)
     if len(outputs.refused) >= max(1, len(outputs.indices)):
         first = outputs.refused[0]

@@ -79,7 +79,7 @@ def _read_file(draft: _Draft, path: Path) -> None:
     for entry in _rows(document, "annotations", path):
         number, label = _key(entry.get("image_id")), categories.get(_key(entry.get("category_id")))
         if label is None:
-            raise DatasetError("E893", path=path.name, found=str(entry.get("category_id"))[:40])
+            raise DatasetError("E893", path=path.name, found=readable(str(entry.get("category_id")))[:40])
         box = entry.get("bbox")
         x, y, width, height = map(number_of, box if isinstance(box, list) and len(box) == 4 else [None] * 4)
         flags = (_is_set(entry, "iscrowd"), _is_set(entry, "difficult"))
@@ -88,7 +88,9 @@ def _read_file(draft: _Draft, path: Path) -> None:
         if draft.box_count > MAX_BOXES:
             raise DatasetError("E890", path=path.name, reason=f"more than {MAX_BOXES} boxes")
     part = _part(draft.data, path)
+    seen: set[object] = set()
     for entry in _rows(document, "images", path):
+        _once(seen, "id", _key(entry.get("id")), path)
         name = str(entry.get("file_name", ""))
         drawn = annotations.pop(_key(entry.get("id")), AnnotationDraft())
         image = _image(draft.data, path, name)
@@ -96,10 +98,16 @@ def _read_file(draft: _Draft, path: Path) -> None:
             draft.missing.append(readable(name)[:200])
             continue
         identifier = relative_name(draft.data, image)
+        _once(seen, "file_name", identifier, path)
         declared = part_of(str(entry.get("split", ""))) or part
         patient = entry.get("patient_id")
         draft.cases[identifier] = BoxedCase(
-            identifier, image, drawn.finish(), str(patient) if patient is not None else None, declared, _more(entry)
+            identifier,
+            image,
+            drawn.finish(),
+            readable(str(patient)) if patient is not None else None,
+            declared,
+            _more(entry),
         )
     draft.strange += [f"{path.name}: image_id {str(number)[:40]}" for number in annotations]
 
@@ -112,6 +120,13 @@ def _parse(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise DatasetError("E890", path=path.name, reason="no object")
     return document
+
+
+def _once(seen: set[object], field_name: str, value: object, path: Path) -> None:
+    """Refuse an image that is listed twice: the boxes of one of the two would be lost without a word."""
+    if (field_name, value) in seen:
+        raise DatasetError("E890", path=path.name, reason=f"{field_name} {str(value)[:60]} twice")
+    seen.add((field_name, value))
 
 
 def _rows(document: Mapping[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
@@ -128,7 +143,7 @@ def _categories(draft: _Draft, path: Path, document: Mapping[str, Any]) -> dict[
     used = {_key(row.get("category_id")) for row in _rows(document, "annotations", path)}
     kept = [row for row in rows if _key(row.get("id")) in used or str(row.get("name")) not in above]
     return {
-        _key(row.get("id")): draft.names.setdefault(str(row.get("name", row.get("id"))), len(draft.names))
+        _key(row.get("id")): draft.names.setdefault(readable(str(row.get("name", row.get("id")))), len(draft.names))
         for row in kept
     }
 

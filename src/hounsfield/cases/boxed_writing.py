@@ -1,9 +1,11 @@
 """Writing a data set with boxes as COCO: a folder of images, and one instance file a part, that others read."""
 
 import json
+import re
 import shutil
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
@@ -32,11 +34,12 @@ def write_coco(table: BoxTable, output: Path) -> tuple[Path, ...]:
     for case in table.cases:
         parts[case.split or UNDECLARED].append(case)
     (output / "annotations").mkdir(parents=True, exist_ok=True)
+    names = _names(table.cases)
     written = []
     for part, cases in sorted(parts.items()):
-        document = _document(table, cases)
+        document = _document(table, cases, names)
         for case in cases:
-            target = output / "images" / _name(case)
+            target = output / "images" / names[case.identifier]
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(case.image, target)
         path = output / "annotations" / f"instances_{part}.json"
@@ -45,11 +48,11 @@ def write_coco(table: BoxTable, output: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _document(table: BoxTable, cases: list[BoxedCase]) -> dict[str, Any]:
+def _document(table: BoxTable, cases: list[BoxedCase], names: dict[str, str]) -> dict[str, Any]:
     annotations: list[dict[str, Any]] = []
     images = []
     for number, case in enumerate(cases, 1):
-        images.append(_image(case, number))
+        images.append(_image(case, number, names[case.identifier]))
         kept = case.annotation.proper()
         for box, area, label, crowd, hard in zip(
             kept.boxes.tolist(),
@@ -68,18 +71,31 @@ def _document(table: BoxTable, cases: list[BoxedCase]) -> dict[str, Any]:
     return {"info": info, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
 
 
-def _image(case: BoxedCase, number: int) -> dict[str, Any]:
+def _image(case: BoxedCase, number: int, name: str) -> dict[str, Any]:
     try:
         with Image.open(case.image) as picture:
             width, height = picture.size
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise DatasetError("E895", case=case.identifier) from error
-    entry: dict[str, Any] = {"id": number, "file_name": _name(case), "width": width, "height": height}
+    entry: dict[str, Any] = {"id": number, "file_name": name, "width": width, "height": height}
     if case.patient is not None:
         entry["patient_id"] = case.patient
     return dict(case.attributes) | entry
 
 
-def _name(case: BoxedCase) -> str:
-    """Return the path of an image below ``images``; a folder of that name at its beginning is not repeated."""
-    return case.identifier.removeprefix("images/")
+def _names(cases: Sequence[BoxedCase]) -> dict[str, str]:
+    """Return the path of each image below ``images`` by its identifier.
+
+    A folder of that name at its beginning is not repeated. Backslash and colon, which other systems read as signs of a
+    path, become underscores. Of names that agree then, the later ones are numbered.
+    """
+    taken: set[str] = set()
+    names = {}
+    for case in cases:
+        plain = PurePosixPath(re.sub(r"[\\:]", "_", case.identifier.removeprefix("images/")))
+        name, number = plain, 2
+        while str(name) in taken:
+            name, number = plain.with_name(f"{plain.stem}_{number}{plain.suffix}"), number + 1
+        taken.add(str(name))
+        names[case.identifier] = str(name)
+    return names

@@ -141,9 +141,17 @@ def _folders(data: Path, sheet: _Sheet) -> Iterator[tuple[str | None, Path]]:
             bare = re.sub(r"^(\.{1,2}/|/)+", "", path.replace("\\", "/"))
             tried = (data / sheet.path / bare, data / bare) if not Path(sheet.path).is_absolute() else (data / bare,)
             for folder in tried:
-                if ".." not in folder.parts and folder.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+                if ".." not in folder.parts and _is_folder_inside(data, folder):
                     yield part_of(key), folder
                     break
+
+
+def _is_folder_inside(data: Path, folder: Path) -> bool:
+    try:
+        return folder.is_dir() and folder.resolve().is_relative_to(data.resolve())
+    except OSError:
+        # a name that is too long for the file system
+        return False
 
 
 def _label_file(data: Path, image: Path) -> Path | None:

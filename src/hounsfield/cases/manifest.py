@@ -18,6 +18,8 @@ MAX_MISSING_SHARE = 0.1
 """Share of rows whose file may be missing before the manifest is refused."""
 
 MAX_MANIFEST_BYTES = 256 * 2**20
+_MOST_DIGITS = 18
+"""Of a label that is a number; a longer row of digits is a name."""
 _COLUMNS = {
     "path": ("path", "file", "filename", "filepath", "image", "imagepath", "imagefile"),
     "label": ("label", "class", "target", "diagnosis", "category"),
@@ -165,19 +167,27 @@ def _check_paths(path: Path, rows: Rows, header: ManifestHeader) -> None:
     seen = set()
     for row in rows:
         text = row[header.known["path"]]
-        target = (root / text).resolve()
-        if not text or Path(text).is_absolute() or not target.is_relative_to(root) or target == root:
+        target = _resolved(root / text)
+        if not text or Path(text).is_absolute() or target is None or not target.is_relative_to(root) or target == root:
             raise DatasetError("E814", path=path.name, found=text)
         if target in seen:
             raise DatasetError("E820", path=path.name, found=text)
         seen.add(target)
 
 
+def _resolved(path: Path) -> Path | None:
+    """Return where a path leads, None for links that lead to each other."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return None
+
+
 def _classes(
     path: Path, rows: Rows, header: ManifestHeader, class_names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], dict[str, int], bool]:
     found = sorted({row[header.known["label"]] for row in rows} - {""})
-    is_numbers = all(text.isdecimal() for text in found)
+    is_numbers = all(text.isdecimal() and len(text) <= _MOST_DIGITS for text in found)
     if is_numbers:
         found.sort(key=int)
     if class_names:

@@ -184,6 +184,7 @@ def _label_names(data: Path, labels: Mapping[str, Any]) -> tuple[dict[int, str],
         for number in values:
             if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MOST_LABELS:
                 raise _invalid(data, f"labels {key}: {value!r}"[:80])
+            name = readable(name)
             if len(values) == 1 or number not in names:
                 names[number] = name if len(values) == 1 else f"label {number}"
     names[0] = names.get(0, "background")

@@ -32,6 +32,10 @@ _ABSENCE = re.compile(
 )
 
 
+_LONE_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""All but those by which Python writes a byte of a file name that is no UTF-8."""
+
+
 def part_of(word: str) -> str | None:
     """Return the part (``training``, ``tuning``, ``test``) that a folder, key or column value names, or None."""
     return _PART_OF_WORD.get(re.sub(r"[^a-z]", "", word.lower()))
@@ -54,7 +58,11 @@ def plain(name: str) -> str:
 
 
 def readable(name: str) -> str:
-    """Return a file name that can be written as UTF-8: bytes that are none (GBK on Linux) become their numbers."""
+    """Return a name that can be written as UTF-8: bytes that are none (GBK on Linux) become their numbers.
+
+    JSON can hold halves of a surrogate pair that no file name holds: they become their numbers too.
+    """
+    name = _LONE_SURROGATES.sub(lambda half: f"\\u{ord(half[0]):04x}", name)
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

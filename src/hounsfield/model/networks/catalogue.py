@@ -110,13 +110,15 @@ class NetworkSettings:
     @property
     def dense_count(self) -> int:
         """Width of the dense layers of AlexNet and VGG."""
-        return self.dense_width or (4096 if min(self.rows, self.columns) >= 128 else 512)
+        if self.dense_width is not None:
+            return self.dense_width
+        return 4096 if min(self.rows, self.columns) >= 128 else 512
 
     def check(self) -> None:
         """Refuse a form that cannot be built.
 
         Raises:
-            SettingsError: ``E831`` for an unknown name, ``E833`` for stages that do not match.
+            SettingsError: ``E831`` for an unknown name, ``E833`` for stages that do not match, or counts that are none.
             DatasetError: ``E832`` for images the network cannot take.
         """
         facts = network_facts(self.name)
@@ -125,8 +127,11 @@ class NetworkSettings:
             expected = f"{facts.least_side}-{facts.largest_side}"
             raise DatasetError("E832", network=self.name, found=f"{self.rows} x {self.columns}", expected=expected)
         form = (self.widths, self.depths, self.strides, self.class_count, self.members)
+        counts = (*self.widths, *self.depths, *self.strides, self.class_count, self.channels, self.dense_count)
+        is_positive = bool(self.widths) and min(*counts, self.stem_width, self.stem_kernel, self.stem_stride) >= 1
         has_members = self.members == 1 or (self.name == "small-residual" and 1 < self.members <= MOST_MEMBERS)
-        if not len(self.widths) == len(self.depths) == len(self.strides) or self.class_count < 1 or not has_members:
+        is_matching = len(self.widths) == len(self.depths) == len(self.strides)
+        if not (is_matching and is_positive and has_members and 0 <= self.dropout_fraction < 1):
             raise SettingsError("E833", found=form)
 
 

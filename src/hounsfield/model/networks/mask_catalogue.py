@@ -101,7 +101,8 @@ class UNetSettings:
         stages = len(self.widths)
         has_strides = len(self.slice_strides) == (0 if self.is_planar else stages - 1)
         is_possible = 2 <= stages <= MOST_STAGES and self.label_count >= 2 and 1 <= self.supervised < stages
-        if not (has_strides and is_possible and self.depth >= 1 and set(self.slice_strides) <= {1, 2}):
+        is_positive = min((*self.widths, self.channels, self.depth), default=0) >= 1
+        if not (has_strides and is_possible and is_positive and set(self.slice_strides) <= {1, 2}):
             raise SettingsError("E833", found=(self.widths, self.slice_strides, self.depth, self.supervised))
         sides = zip(self.patch, self.reduction, strict=True)
         if any(side < 1 or side % least for side, least in sides) or min(self.patch[1:]) < LEAST_SIDE * 2 ** (

@@ -22,6 +22,7 @@ _PRIOR = 0.01
 """Score of every anchor before anything is learned (Lin 2017, section 4.1)."""
 
 Width = Annotated[int, Field(ge=4, le=2048)]
+Depth = Annotated[int, Field(ge=1, le=64)]
 
 
 class RetinaSettings(BaseModel):
@@ -46,7 +47,7 @@ class RetinaSettings(BaseModel):
     rows: Annotated[int, Field(ge=32, le=4096)]
     columns: Annotated[int, Field(ge=32, le=4096)]
     widths: tuple[Width, Width, Width, Width] = (32, 48, 96, 128)
-    depths: tuple[int, int, int, int] = (1, 1, 1, 1)
+    depths: tuple[Depth, Depth, Depth, Depth] = (1, 1, 1, 1)
     pyramid_width: Width = 64
     head_depth: Annotated[int, Field(ge=0, le=8)] = 2
     anchors: Annotated[int, Field(ge=1, le=64)] = 1

@@ -126,7 +126,8 @@ def _has_paths(path: Path) -> bool:
 
 def _is_number(text: str) -> bool:
     try:
-        return isfinite(float(text))
+        # Python reads 2_1 as 21; in a table it is a name
+        return "_" not in text and isfinite(float(text))
     except ValueError:
         return False
 

@@ -84,7 +84,8 @@ def read_targets(
         _check_unasked(data, asked)
         return None
     table, values = read_columns(path, wanted, found.rows, found.header)
-    if task is LearningTask.MULTI_LABEL and not np.isin(values[np.isfinite(values)], (0, 1)).all():
+    known = values[np.isfinite(values)]
+    if not known.size or (task is LearningTask.MULTI_LABEL and not np.isin(known, (0, 1)).all()):
         raise DatasetError("E854", data=data.name, task=task, found=", ".join(wanted))
     reason = "ui.train.task.asked" if asked != AUTO else f"ui.train.task.{task.value}"
     return _stratified(table, task, tuple(wanted), values, reason)

@@ -109,7 +109,7 @@ def draw_roc(
     if point is not None:
         axes.plot([1 - point[1]], [point[0]], "o", color="#000000", markersize=6, label="operating point")
     _unit_square(axes)
-    axes.legend(loc="lower right", fontsize=8)
+    _explain(axes, "lower right")
     return _finish(axes)
 
 
@@ -122,7 +122,7 @@ def draw_precision_recall(curves: Sequence[NamedCurve], prevalence: float | None
     if prevalence is not None:
         axes.axhline(prevalence, color="#999999", linewidth=0.8, label=f"chance ({prevalence:.3f})")
     _unit_square(axes)
-    axes.legend(loc="lower left", fontsize=8)
+    _explain(axes, "lower left")
     return _finish(axes)
 
 
@@ -142,11 +142,11 @@ def draw_reliability(
     style: dict[str, Any] = {"fmt": "o-", "color": COLOURS[0], "markersize": 4, "linewidth": 1.2, "capsize": 2}
     axes.errorbar(predicted, observed, yerr=errors, label="bins of equal size, 95 % interval", **style)
     axes.set_ylabel("Observed fraction")
-    axes.legend(loc="upper left", fontsize=8)
+    _explain(axes, "upper left")
     _unit_square(axes)
     below.hist(np.asarray(probabilities), bins=np.linspace(0, 1, 21).tolist(), color=COLOURS[0])
     below.set_ylabel("Cases")
-    below.set_xlabel(f"Predicted {quantity}")
+    below.set_xlabel(f"Predicted {quantity}".replace("$", r"\$"))
     return _settled(figure)
 
 
@@ -193,7 +193,7 @@ def draw_scores(scores: Mapping[str, Floats], threshold: float | None = None, qu
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
     axes.set_yticks([], minor=True)
     axes.set_ylim(0, 2 * highest + 1)
-    axes.legend(loc="upper center", fontsize=8)
+    _explain(axes, "upper center")
     return _finish(axes)
 
 
@@ -207,11 +207,11 @@ def draw_sweep(thresholds: Floats, worth: Mapping[str, Floats], threshold: float
     """
     axes = _axes("Threshold on the score", "Fraction")
     for index, (name, values) in enumerate(worth.items()):
-        axes.plot(thresholds, values, label=name, **_line(index))
+        axes.plot(thresholds, values, label=_latin(name, index), **_line(index))
     if threshold is not None:
         axes.axvline(threshold, color="#000000", linewidth=1, label=f"threshold in use {threshold:.3f}")
     _unit_square(axes)
-    axes.legend(loc="lower center", fontsize=8)
+    _explain(axes, "lower center")
     return _finish(axes)
 
 
@@ -232,10 +232,11 @@ def draw_decision_curve(
         axes.plot(thresholds, values, label=_latin(name, index), **_line(index))
     if threshold is not None:
         axes.axvline(threshold, color="#000000", linewidth=1, label=f"threshold in use {threshold:.3f}")
-    highest = max(float(np.max(values)) for values in (*worth.values(), model.high))
+    known = np.concatenate([np.ravel(values) for values in (*worth.values(), model.high)])
+    highest = float(np.max(known[np.isfinite(known)], initial=0.0))
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.25 * highest - 0.02, 1.1 * highest + 0.02)
-    axes.legend(loc="best", fontsize=8)
+    _explain(axes, "best")
     return _finish(axes)
 
 
@@ -253,13 +254,13 @@ def draw_learning_curves(
     axes = _axes(step, measure)
     for index, (name, values) in enumerate(curves.items()):
         marker = "o" if len(values) < 3 else None
-        axes.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker, **_line(index))
+        axes.plot(np.arange(1, len(values) + 1), values, label=_latin(name, index), marker=marker, **_line(index))
     if chosen_epoch is not None:
         axes.axvline(
             chosen_epoch, color="#666666", linewidth=1, linestyle=":", label=f"kept: {step.lower()} {chosen_epoch}"
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="best", fontsize=8)
+    _explain(axes, "best")
     return _finish(axes)
 
 
@@ -272,7 +273,7 @@ def _figure(width_inch: float, height_inch: float) -> Figure:
 def _axes(x_title: str, y_title: str) -> Axes:
     with _LOCK, mpl.rc_context(_STYLE):
         axes = _figure(4.6, 4.1).subplots()
-    axes.set_xlabel(x_title)
+    axes.set_xlabel(x_title.replace("$", r"\$"))
     axes.set_ylabel(y_title)
     return axes
 
@@ -296,20 +297,28 @@ def _shade(axes: Axes, band: CurveBand | None, index: int) -> None:
         axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
 
 
+def _explain(axes: Axes, place: str) -> None:
+    """Put the legend into its place, where there is anything to explain."""
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc=place, fontsize=8)
+
+
 def _line(index: int) -> dict[str, Any]:
     colour = COLOURS[index % len(COLOURS)]
     return {"color": colour, "linestyle": _DASHES[index % len(_DASHES)], "linewidth": 1.6}
 
 
 def _legend(named: NamedCurve, index: int, area: str) -> str:
-    return f"{_latin(named.name, index)}, {area} {named.area:.3f}".lstrip(", ")
+    name = f"{_latin(named.name, index)}, " if named.name else ""
+    return f"{name}{area} {named.area:.3f}"
 
 
 def _latin(name: str, index: int) -> str:
     """Return a name as the figure's font has it: other scripts become a number, and no sign starts a formula."""
     if any(ord(letter) > 0x24F for letter in name):
         return f"class {index + 1}"
-    return name.replace("$", r"\$")
+    # a legend leaves out what begins with an underscore
+    return f" {name}".replace("$", r"\$") if name.startswith("_") else name.replace("$", r"\$")
 
 
 def _unit_square(axes: Axes) -> None:

@@ -66,11 +66,17 @@ def target_parts(parts: Parts, targets: TargetTable, chosen: dict[str, tuple[int
 
 def _check_varies(part: str, values: Values, targets: TargetTable) -> None:
     columns = targets.names if targets.task is LearningTask.MULTI_LABEL else (targets.table.name,)
-    flat = [name for index, name in enumerate(columns) if len(_known(values[:, index])) < 2]
+    flat = [name for index, name in enumerate(columns) if not _varies(values[:, index])]
     # a label that is rare may be missing from a small tuning part: it is learned, and measured where it occurs
     if flat and (part == "training" or len(flat) == len(columns)):
         raise DatasetError("E856", part=part, found=", ".join(flat[:20]))
 
 
-def _known(column: Values) -> Values:
-    return np.unique(column[np.isfinite(column)])
+def _varies(column: Values) -> bool:
+    """Tell whether known values differ, by a deviation that can be divided by."""
+    known = column[np.isfinite(column)]
+    if len(np.unique(known)) < 2:
+        return False
+    with np.errstate(over="ignore"):
+        deviation = float(np.std(known))
+    return 0 < deviation < float("inf")

@@ -11,7 +11,7 @@ import SimpleITK
 
 from hounsfield.cases.masked_table import MaskedCase, MaskedImage, MaskTable
 from hounsfield.core.codes import concept_for
-from hounsfield.core.geometry import Calibration, VolumeGeometry
+from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import DatasetError
@@ -46,11 +46,9 @@ class Reader:
         return one
 
 
-def table_of(*found: MaskedImage | DatasetError, is_instances: bool = False, **case: object) -> MaskTable:
+def table_of(*found: MaskedImage | DatasetError, **case: object) -> MaskTable:
     cases = tuple(MaskedCase(str(index), (Path("x"),), Path("y"), **case) for index in range(len(found)))  # type: ignore[arg-type]
-    return MaskTable(
-        "made", NAMES[: 2 if is_instances else 3], ("grey",), cases, (), "pairs", Reader(found), is_instances
-    )
+    return MaskTable("made", NAMES, ("grey",), cases, (), "pairs", Reader(found))
 
 
 def boxes(shift: int = 0) -> np.ndarray:

@@ -1,8 +1,8 @@
 """From kept weights to a measured package of a detector, and what it is worth part by part."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +112,12 @@ def working_score_of(found: list[Detections], part: BoxPart, class_count: int) -
     if not right.any():
         return 0.5
     order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(right[order])
-    return round(float(scores[order][int(np.argmax(2 * hits / (np.arange(1, len(hits) + 1) + total)))]), 4)
+    ranked, hits = scores[order], np.cumsum(right[order])
+    # a score takes all detections that have it
+    ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
+    f1 = 2 * hits[ends] / (ends + 1 + total)
+    # rounded down, so that the detection which has the score is shown
+    return math.floor(float(ranked[ends[int(np.argmax(f1))]]) * 1e4) / 1e4
 
 
 def assess_boxes(name: str, found: list[Detections], part: BoxPart, plan: DetectionPlan) -> BoxAssessment:
@@ -178,11 +182,11 @@ def _counts(recipe: Recipe, parts: BoxParts, name: str) -> dict[str, object]:
 
 
 def _metric(assessment: BoxAssessment, name: str, value: Interval, data: str) -> Metric:
-    has_interval = isfinite(value.low) and isfinite(value.high)
+    has_interval = math.isfinite(value.low) and math.isfinite(value.high)
     kind = "internal test part" if assessment.part == "test" else "tuning part (choices were made on it)"
     return Metric(
         name=name[:80],
-        value=value.value if isfinite(value.value) else 0.0,
+        value=value.value if math.isfinite(value.value) else 0.0,
         low=value.low if has_interval else None,
         high=value.high if has_interval else None,
         data_set=f"{data}, {kind}",

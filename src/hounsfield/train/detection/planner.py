@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from hounsfield.cases.boxed import BoxTable
 from hounsfield.core.boxes import sides
-from hounsfield.errors import SettingsError
+from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.model.interface import AnchorLevel
 from hounsfield.model.networks.retina import STRIDES, Retina, RetinaSettings
 from hounsfield.train.detection.plan import DetectionPlan
@@ -36,9 +36,12 @@ def plan_detection(
     """Return the plan of a run.
 
     Raises:
+        DatasetError: ``E891``, no box encloses anything.
         SettingsError: ``E830``, a setting is not possible.
     """
     kept = [case.annotation.proper() for case in table.cases]
+    if not any(map(len, kept)):
+        raise DatasetError("E891", path=table.name)
     lengths = sides(np.concatenate([item.boxes for item in kept]))
     labels = np.concatenate([item.labels for item in kept])
     rows, columns, scale, grid_reason = _grid(options, shapes, np.sqrt(lengths.prod(1)), labels)

@@ -155,3 +155,10 @@ def test_what_is_counted_is_named_on_the_axis_and_in_the_legend():
     assert drawing.figure.axes[0].get_xlabel() == "Trial"
     assert legend(drawing) == ["score", "kept: trial 2"]
     assert re.search(r"<svg[^>]*viewBox", drawing.svg())
+
+
+def test_a_name_ends_no_comment_and_opens_no_element_of_a_page_around():
+    text = draw_confusion(np.eye(2, dtype=np.int64), ["--><script>x</script>", "]]><svg onload=x>"]).svg()
+    body = text[text.index("<svg") :]
+    assert "<script" not in body
+    assert body.count("<svg") == 1

@@ -8,7 +8,7 @@ import io
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -38,6 +38,7 @@ _LOCK = threading.Lock()
 """Matplotlib's settings belong to the process; they are changed for the length of one drawing, by one thread."""
 
 Floats = npt.NDArray[np.floating]
+_Place = Literal["best", "lower left", "lower center", "lower right", "upper left", "upper center"]
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ def _shade(axes: Axes, band: CurveBand | None, index: int) -> None:
         axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
 
 
-def _explain(axes: Axes, place: str) -> None:
+def _explain(axes: Axes, place: _Place) -> None:
     """Put the legend into its place, where there is anything to explain."""
     if axes.get_legend_handles_labels()[1]:
         axes.legend(loc=place, fontsize=8)

@@ -68,14 +68,23 @@ def test_dice_is_simpleitks_and_known_by_hand() -> None:
 
 
 @pytest.mark.parametrize("spacing_mm", [(2.5, 0.8, 1.1), (0.7, 3.0, 0.4)])
-def test_a_mask_lies_on_the_grid_of_its_image_after_preparation(spacing_mm: tuple[float, float, float]) -> None:
+def test_a_mask_lies_on_the_grid_of_its_image_after_preparation(
+    monkeypatch: pytest.MonkeyPatch, spacing_mm: tuple[float, float, float]
+) -> None:
     direction = ((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, -1.0, 0.0))
     geometry = VolumeGeometry(GRID.shape, spacing_mm, (7.0, -3.0, 50.0), direction)
     predictor = bands()
     prepare = [{"step": "orient", "to": "LPS"}, {"step": "resample", "spacing_mm": min(spacing_mm) * 0.9}]
     manifest = predictor.package.manifest.model_copy(update={"prepare": prepare})
     predictor.package = replace(predictor.package, manifest=manifest)
+    seen: list[tuple[int, ...]] = []
+    predict = predictor.predict
+    monkeypatch.setattr(predictor, "predict", lambda images: seen.append(images.shape) or predict(images))
     found = find_mask(predictor, image_of(boxes(), None, geometry).volumes)
+    # the network sees other axes than the scan has, and finer samples along each
+    finer = [round(count * old / (min(spacing_mm) * 0.9)) for count, old in zip(GRID.shape, spacing_mm, strict=True)]
+    assert sorted(seen[0][1:]) == sorted(finer)
+    assert seen[0][1:] != tuple(finer)
     assert found.geometry == geometry
     # linear reading between 0 and 4 passes the band of label 1, so a rim of the bright box may be called dim
     assert set(found.labels) == {1, 2}

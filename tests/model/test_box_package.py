@@ -88,9 +88,9 @@ def test_anchors_that_the_network_does_not_answer_for_are_refused(parts, changes
         write_package(tmp_path / "bad.model", manifest(**changes), network())
     assert not (tmp_path / "bad.model").exists()
     # nor do they pass where someone writes all digests anew
-    document = json.loads((parts / MANIFEST_PART).read_text())
+    document = json.loads((parts / MANIFEST_PART).read_text(encoding="utf-8"))
     document["network"] |= changes
-    (parts / MANIFEST_PART).write_text(json.dumps(document))
+    (parts / MANIFEST_PART).write_text(json.dumps(document), encoding="utf-8")
     names = (MANIFEST_PART, NETWORK_PART, CARD_PART)
     (parts / SUMS_PART).write_bytes(sums_of({name: (parts / name).read_bytes() for name in names}))
     with pytest.raises(ManifestMismatch, match="E513"):

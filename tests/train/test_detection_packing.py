@@ -14,8 +14,9 @@ from hounsfield.evaluate.box_page import BoxPicture, box_page
 from hounsfield.evaluate.page import html_text
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.model.networks.retina import RetinaSettings
+from hounsfield.train.assess import Assessment
 from hounsfield.train.checkpoint import Progress
-from hounsfield.train.detection.packing import BoxAssessment, working_score_of
+from hounsfield.train.detection.packing import working_score_of
 from hounsfield.train.detection.parts import BoxPart, BoxParts
 from hounsfield.train.detection.plan import DetectionPlan
 from hounsfield.train.detection.run import run_page
@@ -132,7 +133,7 @@ def learned_page(history=()):
     )  # fmt: skip
     issue = QualityIssue("Q891", Severity.WARN, {"count": 3, "cases": HOSTILE})
     progress = Progress("", "", best_epoch=1, history=history)
-    return run_page(plan, progress, (BoxAssessment(HOSTILE, 7, EVERY),), (issue,)), (reason, issue)
+    return run_page(plan, progress, (Assessment(HOSTILE, 7, EVERY),), (issue,)), (reason, issue)
 
 
 def test_the_page_of_a_run_escapes_whatever_comes_from_files():

@@ -15,6 +15,7 @@ from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of
 from hounsfield.metrics.operating import operating_point, sensitivity_threshold, youden_threshold
 from hounsfield.metrics.weights import Statistic
+from hounsfield.model.manifest import Manifest
 from hounsfield.model.predictor import softmax
 from hounsfield.train.parts import Part
 from hounsfield.train.plan import Cut
@@ -41,6 +42,15 @@ class Assessment:
     case_count: int
     metrics: dict[str, Interval]
     confusion: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A written package: what it states, the SHA-256 of its network, and what it is worth on each part."""
+
+    manifest: Manifest
+    weights_digest: str
+    assessments: tuple[Assessment, ...]
 
 
 def fit_calibration(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[float, Probabilities]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from hounsfield.train.assess import Packed
+from hounsfield.train.checkpoint import Progress
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.loop import Loop, Outcome
@@ -40,21 +42,26 @@ def conclude(story: Story, weights_digest: str, ledger: Ledger, output: Path) ->
     for name, svg in figures.items():
         ledger.write_file(f"{name}.svg", svg.encode())
     page = ledger.write_file("report.html", training_page(story, figures).encode())
+    return result_of(Packed(story.manifest, weights_digest, story.assessments), story.progress, page, ledger, output)
+
+
+def result_of(packed: Packed, progress: Progress, page: Path, ledger: Ledger, output: Path) -> TrainResult:
+    """Return what a run wrote: its package, folder and page, with the metrics of each part."""
     results = tuple(
         PartResult(
             item.part,
             item.case_count,
             {name: (value.value, value.low, value.high) for name, value in item.metrics.items()},
         )
-        for item in story.assessments
+        for item in packed.assessments
     )
     return TrainResult(
         model=output,
         run_folder=ledger.folder,
         report=page,
-        weights_digest=weights_digest,
+        weights_digest=packed.weights_digest,
         results=results,
-        epochs_run=len(story.progress.history),
-        stopped_by=story.progress.stopped_by,
-        seconds=story.progress.seconds,
+        epochs_run=len(progress.history),
+        stopped_by=progress.stopped_by,
+        seconds=progress.seconds,
     )

@@ -1,7 +1,6 @@
 """From kept weights to a measured package of a detector, and what it is worth part by part."""
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,9 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from hounsfield.core.boxes import Detections
-from hounsfield.core.prediction import Interval
 from hounsfield.errors import SettingsError
-from hounsfield.messages import LANGUAGES, sentence
 from hounsfield.metrics.detection import detection_statistics, match_class
 from hounsfield.metrics.detection_candidates import by_overlap, gather_candidates
 from hounsfield.metrics.froc import competition_score_of
@@ -23,24 +20,22 @@ from hounsfield.model.interface import BoxInterface
 from hounsfield.model.manifest import ClassEntry, Manifest
 from hounsfield.model.networks.retina import Retina
 from hounsfield.model.package import ModelPackage, write_package
-from hounsfield.model.statements import Bilingual, DataSource, Metric
+from hounsfield.train.assess import Assessment, Packed
 from hounsfield.train.detection.parts import BoxPart, BoxParts
 from hounsfield.train.detection.plan import DetectionPlan
 from hounsfield.train.export import compare_with_torch, onnx_bytes
 from hounsfield.train.recipe import Recipe, faults_of
-from hounsfield.train.statement import machine_name, slug, software_versions
+from hounsfield.train.statement import (
+    bilingual,
+    data_counts,
+    machine_name,
+    metric_entry,
+    slug,
+    software_versions,
+)
 
 RESAMPLES = 500
 FOUND_OVERLAP = 0.5
-
-
-@dataclass(frozen=True)
-class BoxAssessment:
-    """What a detector is worth on one part: metrics by name, with bootstrap intervals drawn by group."""
-
-    part: str
-    case_count: int
-    metrics: dict[str, Interval]
 
 
 def pack_detector(
@@ -50,7 +45,7 @@ def pack_detector(
     data: tuple[str, str],
     weights: dict[str, Tensor],
     output: Path,
-) -> tuple[Manifest, str, tuple[BoxAssessment, ...]]:
+) -> Packed:
     """Export the weights, measure what was exported, and write the package.
 
     Args:
@@ -62,7 +57,7 @@ def pack_detector(
         output: the file to write.
 
     Returns:
-        The manifest, the SHA-256 of the network, and the assessments of the tuning and of the test part.
+        The package, with the assessments of the tuning and of the test part.
 
     Raises:
         HounsfieldError: ``E838``, torch and onnxruntime disagree.
@@ -80,7 +75,7 @@ def pack_detector(
         assessments.append(assess_boxes("test", detect_all(raw, manifest, parts.test), parts.test, plan))
     manifest = manifest_of(plan, recipe, parts, data, (interface, tuple(assessments)))
     identity = write_package(output, manifest, raw)
-    return manifest, identity.weights_digest, tuple(assessments)
+    return Packed(manifest, identity.weights_digest, tuple(assessments))
 
 
 def export_detector(network: Retina, interface: BoxInterface, tried: Tensor) -> bytes:
@@ -120,14 +115,14 @@ def working_score_of(found: list[Detections], part: BoxPart, class_count: int) -
     return math.floor(float(ranked[ends[int(np.argmax(f1))]]) * 1e4) / 1e4
 
 
-def assess_boxes(name: str, found: list[Detections], part: BoxPart, plan: DetectionPlan) -> BoxAssessment:
+def assess_boxes(name: str, found: list[Detections], part: BoxPart, plan: DetectionPlan) -> Assessment:
     """Return mAP50, mAP50:95, the average precision of each class and the CPM, with intervals by group."""
     references = part.references()
     matches = [match_class(found, references, label) for label in range(len(plan.class_names))]
     statistics = detection_statistics(matches, plan.class_names)
     statistics["cpm"] = competition_score_of(gather_candidates(found, references, None, by_overlap(FOUND_OVERLAP)))
     weights = resample_weights(np.zeros(len(part), dtype=np.int64), part.groups, RESAMPLES, plan.seed)
-    return BoxAssessment(name, len(part), bootstrap_intervals(statistics, weights, len(part)))
+    return Assessment(name, len(part), bootstrap_intervals(statistics, weights, len(part)))
 
 
 def manifest_of(
@@ -135,7 +130,7 @@ def manifest_of(
     recipe: Recipe,
     parts: BoxParts,
     data: tuple[str, str],
-    made: tuple[BoxInterface, tuple[BoxAssessment, ...]],
+    made: tuple[BoxInterface, tuple[Assessment, ...]],
 ) -> Manifest:
     """Return the manifest of a detector.
 
@@ -149,46 +144,21 @@ def manifest_of(
             name=slug(plan.name),
             version=facts.version,
             task="detection" if facts.task == "classification" else facts.task,
-            purpose=facts.purpose or _said("ui.train.purpose-boxes", classes=classes, data=name),
+            purpose=facts.purpose or bilingual("ui.train.purpose-boxes", classes=classes, data=name),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             input=facts.input.model_copy(update={"allows_colour": plan.network.channels == 3}),
             network=interface,
             prepare=list(plan.prepare),
             classes=[ClassEntry(name=machine_name(one, index)) for index, one in enumerate(plan.class_names)],
-            data=facts.data.model_copy(update=_counts(recipe, parts, name)),
+            data=facts.data.model_copy(update=data_counts(recipe, parts.sizes, name)),
             licence=facts.licence,
-            metrics=[_metric(item, key, value, name) for item in assessments for key, value in item.metrics.items()],
-            limits=list(facts.limits) or [_said("ui.train.limit.data", count=len(parts.training), data=name)],
+            metrics=[
+                metric_entry(item, key[:80], value, name) for item in assessments for key, value in item.metrics.items()
+            ],
+            limits=list(facts.limits) or [bilingual("ui.train.limit.data", count=len(parts.training), data=name)],
             command=facts.command or command,
             seed=plan.seed,
             software=software_versions(),
         )
     except ValidationError as error:
         raise SettingsError("E830", found=faults_of(error)) from error
-
-
-def _said(key: str, **facts: object) -> Bilingual:
-    english, chinese = (sentence(key, facts, language) for language in LANGUAGES)
-    return Bilingual(en=english, zh=chinese)
-
-
-def _counts(recipe: Recipe, parts: BoxParts, name: str) -> dict[str, object]:
-    test = len(parts.test) if parts.test else 0
-    counts: dict[str, object] = {"training": len(parts.training), "tuning": len(parts.tuning), "test": test}
-    if not recipe.model.data.sources:
-        total = len(parts.training) + len(parts.tuning) + test
-        counts["sources"] = [DataSource(name=name, images=total, use="training, tuning and internal test")]
-    return counts
-
-
-def _metric(assessment: BoxAssessment, name: str, value: Interval, data: str) -> Metric:
-    has_interval = math.isfinite(value.low) and math.isfinite(value.high)
-    kind = "internal test part" if assessment.part == "test" else "tuning part (choices were made on it)"
-    return Metric(
-        name=name[:80],
-        value=value.value if math.isfinite(value.value) else 0.0,
-        low=value.low if has_interval else None,
-        high=value.high if has_interval else None,
-        data_set=f"{data}, {kind}",
-        n=assessment.case_count,
-    )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from hounsfield.image.display import to_display
 from hounsfield.metrics.detection import Reference
 from hounsfield.prepare.sequence import apply_steps, build_steps
 from hounsfield.train.detection.plan import DetectionPlan
+from hounsfield.train.parts import PartSizes
 from hounsfield.train.plan import SplitPlan
 
 LEAST_BOXES = 2
@@ -62,6 +64,11 @@ class BoxParts:
     test: BoxPart | None
 
     @property
+    def sizes(self) -> PartSizes:
+        """Number of images of each part."""
+        return PartSizes(len(self.training), len(self.tuning), len(self.test) if self.test else 0)
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that is learned from and measured on."""
         found = hashlib.sha256()

@@ -7,25 +7,25 @@ import torch
 
 from hounsfield.cases.boxed_guard import examine_boxes
 from hounsfield.cases.boxed_layouts import read_boxed
-from hounsfield.core.quality import QualityIssue, Severity
-from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.core.quality import QualityIssue
 from hounsfield.machine import available_memory
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.report.figures import draw_learning_curves
-from hounsfield.train.checkpoint import Progress, clear_checkpoints
-from hounsfield.train.detection.packing import BoxAssessment, export_detector, pack_detector
-from hounsfield.train.detection.parts import BoxParts, choose_box_parts, gather_box_parts
+from hounsfield.train.assess import Assessment
+from hounsfield.train.checkpoint import Progress
+from hounsfield.train.conclude import learn, result_of
+from hounsfield.train.detection.packing import export_detector, pack_detector
+from hounsfield.train.detection.parts import choose_box_parts, gather_box_parts
 from hounsfield.train.detection.plan import DetectionPlan
 from hounsfield.train.detection.planner import estimate_detection, plan_detection
 from hounsfield.train.detection.way import Detection
-from hounsfield.train.events import Talk, TrainEvent, issue_event
+from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.loop import Loop
 from hounsfield.train.memory import check_memory
-from hounsfield.train.options import PartResult, TrainOptions, TrainResult
-from hounsfield.train.plan import differences
+from hounsfield.train.options import TrainOptions, TrainResult
+from hounsfield.train.outline import tell_issues
 from hounsfield.train.recipe import Recipe
-from hounsfield.train.setup import choose_threads
+from hounsfield.train.setup import choose_threads, command_of, enter_run
 
 
 def train_detector(
@@ -41,12 +41,7 @@ def train_detector(
     """
     table = read_boxed(data, options.class_names or tuple(entry.name for entry in recipe.classes) or None)
     found = examine_boxes(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    for issue in found.issues:
-        talk(issue_event(issue))
-    spoiling = [issue.code for issue in found.issues if issue.severity is not Severity.NOTE]
-    if options.strict and spoiling:
-        raise DatasetError("E871", data=table.name, found=", ".join(dict.fromkeys(spoiling)))
-    earlier = ledger.read_plan(DetectionPlan) if options.resume else None
+    tell_issues(table.name, found.issues, options, talk)
     plan = plan_detection(options, recipe, table, found.shapes, choose_threads(options, ledger))
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
@@ -61,64 +56,21 @@ def train_detector(
         plan,
         lambda done, total: talk(TrainEvent(key, {"done": done, "total": total}, done, total)),
     )
-    command = options.command or f"hounsfield train {data} -o {plan.name}.model --seed {plan.seed}"
-    if earlier is None:
-        clear_checkpoints(ledger.checkpoints)
-        ledger.write_plan(plan, parts.digest, memory, command)
-    elif unlike := differences(plan, earlier):
-        raise HounsfieldError("E836", folder=ledger.folder.name, found=", ".join(unlike))
-    return _learn(plan, recipe, parts, (table.name, command), (output, ledger, options.resume, found.issues), talk)
-
-
-def _learn(
-    plan: DetectionPlan,
-    recipe: Recipe,
-    parts: BoxParts,
-    data: tuple[str, str],
-    where: tuple[Path, Ledger, bool, tuple[QualityIssue, ...]],
-    talk: Talk,
-) -> TrainResult:
-    output, ledger, is_resumed, issues = where
+    command = command_of(data, options, plan)
+    enter_run(ledger, plan, parts.digest, command, memory, is_resumed=options.resume)
     way = Detection(plan, parts)
     export_detector(way.build(), plan.interface(), torch.from_numpy(parts.tuning.images[:1]))
-    loop = Loop(way, ledger.checkpoints, talk)
-    if is_resumed:
-        has_state = loop.resume()
-        talk(
-            TrainEvent(
-                "ui.train.resumed" if has_state else "ui.train.no-checkpoint", {"epoch": loop.progress.epochs_done}
-            )
-        )
-    outcome = loop.run()
-    ledger.write_history(outcome.progress.history)
+    outcome = learn(way, ledger, talk, is_resumed=options.resume)
     talk(TrainEvent("ui.train.measuring"))
-    _, digest, assessments = pack_detector(plan, recipe, parts, data, outcome.weights, output)
-    page = ledger.write_file("report.html", run_page(plan, outcome.progress, assessments, issues).encode())
-    results = tuple(
-        PartResult(
-            item.part,
-            item.case_count,
-            {name: (value.value, value.low, value.high) for name, value in item.metrics.items()},
-        )
-        for item in assessments
-    )
-    progress = outcome.progress
-    return TrainResult(
-        model=output,
-        run_folder=ledger.folder,
-        report=page,
-        weights_digest=digest,
-        results=results,
-        epochs_run=len(progress.history),
-        stopped_by=progress.stopped_by,
-        seconds=progress.seconds,
-    )
+    packed = pack_detector(plan, recipe, parts, (table.name, command), outcome.weights, output)
+    page = run_page(plan, outcome.progress, packed.assessments, found.issues)
+    return result_of(packed, outcome.progress, ledger.write_file("report.html", page.encode()), ledger, output)
 
 
 def run_page(
     plan: DetectionPlan,
     progress: Progress,
-    assessments: tuple[BoxAssessment, ...],
+    assessments: tuple[Assessment, ...],
     issues: tuple[QualityIssue, ...],
 ) -> str:
     """Return the report of a run: metrics with intervals, learning curves, reasons of the plan, issues of the data."""

@@ -21,7 +21,7 @@ from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.model.network_check import check_network
 from hounsfield.model.networks.unet import UNet, build_unet
 from hounsfield.model.package import ModelPackage, write_package
-from hounsfield.train.assess import RESAMPLES, Assessment
+from hounsfield.train.assess import RESAMPLES, Assessment, Packed
 from hounsfield.train.chance import generator_at
 from hounsfield.train.export import compare_with_torch, onnx_bytes
 from hounsfield.train.parts import PartSizes
@@ -40,15 +40,6 @@ from hounsfield.train.statement import (
     slug,
     software_versions,
 )
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A written package: what it states, the SHA-256 of its network, and what it is worth on each part."""
-
-    manifest: Manifest
-    weights_digest: str
-    assessments: tuple[Assessment, ...]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Packing of a run on targets: from kept weights to a calibrated, measured model package."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,12 @@ from hounsfield.metrics.answers import measure_labels, measure_number, measure_o
 from hounsfield.metrics.confusion import confusion_matrix
 from hounsfield.metrics.operating import operating_point, sensitivity_threshold, youden_threshold
 from hounsfield.model.interface import NetworkInterface
-from hounsfield.model.manifest import Manifest
 from hounsfield.model.network_check import check_network
 from hounsfield.model.networks.build import build_network
 from hounsfield.model.networks.heads import Classifier
 from hounsfield.model.package import ModelPackage, write_package
 from hounsfield.model.predictor import Predictor
-from hounsfield.train.assess import RESAMPLES, TEMPERATURES, Assessment
+from hounsfield.train.assess import RESAMPLES, TEMPERATURES, Assessment, Packed
 from hounsfield.train.classification import predict
 from hounsfield.train.export import Exported, compare_with_torch, example_images, export_network, onnx_bytes
 from hounsfield.train.targets.objective import ordered_log_probabilities
@@ -34,15 +32,6 @@ TRIED = 64
 LEAST_TO_CALIBRATE = 10
 """Cases of the rarer outcome of a label below which its calibration is left as it is."""
 Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A written package: what it states, the SHA-256 of its network, and what it is worth on each part."""
-
-    manifest: Manifest
-    weights_digest: str
-    assessments: tuple[Assessment, ...]
 
 
 class OrderedHead(nn.Module):

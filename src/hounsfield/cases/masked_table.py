@@ -1,15 +1,14 @@
 """MaskedCase and MaskTable: images with a reference mask, one or several channels a case, read when asked for."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from hounsfield.cases.reading import read_in_order
 from hounsfield.core.quality import QualityIssue
 from hounsfield.core.volume import Mask, Volume
-from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.errors import HounsfieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +117,4 @@ class MaskTable:
         At most twice ``workers`` cases are held at once: volumes are large.
         """
         wanted = range(len(self.cases)) if indices is None else indices
-        waiting: deque[tuple[int, Future[MaskedImage | HounsfieldError]]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            for index in wanted:
-                waiting.append((index, pool.submit(self._attempt, self.cases[index])))
-                if len(waiting) >= 2 * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
-
-    def _attempt(self, case: MaskedCase) -> MaskedImage | HounsfieldError:
-        try:
-            return self.reader.read(case)
-        except HounsfieldError as error:
-            return error
-        except (OSError, ValueError, MemoryError) as error:
-            return DatasetError("E818", case=case.identifier, reason=type(error).__name__)
+        return read_in_order(self.reader.read, self.cases, wanted, workers, 2 * workers)

@@ -1,8 +1,6 @@
 """Case and CaseTable: what a data set says about each image, and how its pixels are read when asked for."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.cases.reading import read_in_order
 from hounsfield.core.quality import QualityIssue
 from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Volume
@@ -135,23 +134,7 @@ class CaseTable:
         At most four times ``workers`` images are held at once.
         """
         wanted = range(len(self.cases)) if indices is None else indices
-        waiting: deque[tuple[int, Future[CaseImage | HounsfieldError]]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            for index in wanted:
-                waiting.append((index, pool.submit(self._attempt, self.cases[index])))
-                if len(waiting) >= 4 * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
-
-    def _attempt(self, case: Case) -> CaseImage | HounsfieldError:
-        try:
-            return self.reader.read(case)
-        except HounsfieldError as error:
-            return error
-        except (OSError, ValueError, MemoryError) as error:
-            return DatasetError("E818", case=case.identifier, reason=type(error).__name__)
+        return read_in_order(self.reader.read, self.cases, wanted, workers, 4 * workers)
 
 
 def check_enough(table: CaseTable, minimum_per_class: int) -> None:

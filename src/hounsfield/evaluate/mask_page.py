@@ -17,8 +17,8 @@ from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.mask_cases import MeasuredCase, find_mask
 from hounsfield.evaluate.page import html_text, interval_text
+from hounsfield.evaluate.plain_page import both, issue_items, opening, plain_page, spoken
 from hounsfield.image.display import to_greyscale_pixels
-from hounsfield.messages import LANGUAGES, label
 from hounsfield.model.mask_predictor import MaskPredictor
 
 SHOWN = 4
@@ -27,18 +27,6 @@ SHOWN = 4
 SIDE = 384
 REFERENCE_COLOUR, FOUND_COLOUR, BOTH_COLOUR = (0, 200, 255), (255, 120, 0), (255, 255, 255)
 """Blue and orange are told apart by colour-blind readers too (Okabe and Ito 2008); where both run it is white."""
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 0 auto; max-width: 62rem }
-body { padding: 1rem }
-table { border-collapse: collapse; margin: .5rem 0 }
-th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
-td { text-align: right; font-variant-numeric: tabular-nums }
-.zh { color: #444 }
-.warn { border-left: 4px solid #b35900; padding-left: .6rem }
-.cases { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 24rem } img { max-width: 100% }
-@media (prefers-color-scheme: dark) { body { background: #161616; color: #eee } .zh { color: #bbb } }
-"""
 
 
 @dataclass(frozen=True)
@@ -123,26 +111,21 @@ def mask_page(story: MaskStory) -> str:
         f"<figcaption>{html_text(item.identifier)} · {item.rank:.3f}</figcaption></figure>"
         for item in story.pictures
     )
-    issues = "".join(
-        f"<li>{html_text(issue.code)} {_spoken(issue.text('en'), issue.text('zh'))}</li>" for issue in story.issues
-    )
+    issues = issue_items(story.issues)
     refused = "".join(
-        f"<li>{html_text(name)}: {_spoken(reason.text('en'), reason.text('zh'))}</li>" for name, reason in story.refused
+        f"<li>{html_text(name)}: {spoken(reason.text('en'), reason.text('zh'))}</li>" for name, reason in story.refused
     )
-    limits = "".join(f"<li>{_spoken(limit['en'], limit['zh'])}</li>" for limit in story.limits)
+    limits = "".join(f"<li>{spoken(limit['en'], limit['zh'])}</li>" for limit in story.limits)
     blocks = [
-        f"<h1>{_both('evaluate-title')}: {html_text(story.model)}</h1>",
-        f'<p class="warn">{_both("research-only")}</p>',
-        f"<p>{html_text(story.data_name)} · {_both(f'evaluate-part-{story.part}')} · n = {story.case_count}</p>",
-        f"<h2>{_both('evaluate-mask.figures')}</h2><table>{rows}</table><p>{_both('evaluate-mask.note')}</p>",
-        f"<h2>{_both('evaluate-mask.cases')}</h2><p>{_both('evaluate-mask.colours')}</p>",
+        opening(story.model),
+        f"<p>{html_text(story.data_name)} · {both(f'evaluate-part-{story.part}')} · n = {story.case_count}</p>",
+        f"<h2>{both('evaluate-mask.figures')}</h2><table>{rows}</table><p>{both('evaluate-mask.note')}</p>",
+        f"<h2>{both('evaluate-mask.cases')}</h2><p>{both('evaluate-mask.colours')}</p>",
         f'<div class="cases">{figures}</div>',
-        f"<h2>{_both('evaluate-mask.issues')}</h2><ul>{issues}{refused}</ul>" if issues or refused else "",
-        f"<h2>{_both('evaluate-mask.limits')}</h2><ul>{limits}</ul>" if limits else "",
+        f"<h2>{both('evaluate-mask.issues')}</h2><ul>{issues}{refused}</ul>" if issues or refused else "",
+        f"<h2>{both('evaluate-mask.limits')}</h2><ul>{limits}</ul>" if limits else "",
     ]
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    head += f"<title>{html_text(label('evaluate-title'))}: {html_text(story.model)}</title><style>{_STYLE}</style>"
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
+    return plain_page(story.model, blocks)
 
 
 def _edge(labels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
@@ -161,11 +144,3 @@ def _data_uri(picture: npt.NDArray[np.uint8]) -> str:
 
 def _unit(name: str, unit: str) -> str:
     return f" ({html_text(unit)})" if name.startswith(("hd95", "assd")) else ""
-
-
-def _both(key: str) -> str:
-    return _spoken(*(label(key, language) for language in LANGUAGES))
-
-
-def _spoken(english: str, chinese: str) -> str:
-    return f'{html_text(english)} <span class="zh" lang="zh">{html_text(chinese)}</span>'

@@ -1,24 +1,22 @@
 """Evaluate a detector: average precision by the rules of COCO, the FROC score, intervals by patient, and a page."""
 
-import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hounsfield import __version__
 from hounsfield.cases.boxed import BoxTable
 from hounsfield.core.boxes import Detections
 from hounsfield.core.prediction import Interval, ModelIdentity
-from hounsfield.core.quality import QualityIssue, Severity
-from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.core.quality import QualityIssue
+from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.box_page import BoxPicture, box_page, draw_boxes
-from hounsfield.evaluate.mapping import WHOLE
-from hounsfield.evaluate.run import EvaluateOptions
+from hounsfield.evaluate.mapping import choose_part, indices_of
+from hounsfield.evaluate.parts import check_answered, part_issues
+from hounsfield.evaluate.result import defined_json, issues_json, metrics_text, refused_json
+from hounsfield.evaluate.run import BY_PATIENT, EvaluateOptions, provenance_of
 from hounsfield.image.display import to_display
 from hounsfield.metrics.detection import Reference, detection_statistics, match_class
 from hounsfield.metrics.detection_candidates import by_overlap, gather_candidates
@@ -27,14 +25,12 @@ from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.metrics.weights import Statistic
 from hounsfield.model.detector import Detector
 from hounsfield.model.package import ModelPackage
-from hounsfield.model.predictor import runtime_description
 from hounsfield.prepare.sequence import apply_steps, build_steps
 from hounsfield.report.folder import output_folder
 
 FOUND_OVERLAP = 0.5
 SHOWN = 4
 """Best and worst images that are drawn, so many of each."""
-MAX_REFUSED_SHARE = 0.5
 _DEFAULTS = EvaluateOptions()
 
 
@@ -65,16 +61,12 @@ class BoxEvaluation:
     def as_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; figures that no image defines are left out."""
         return {
-            "metrics": {
-                name: {"value": item.value, "low": _number(item.low), "high": _number(item.high)}
-                for name, item in self.measures.items()
-                if math.isfinite(item.value)
-            },
+            "metrics": defined_json(self.measures),
             "n": len(self.cases),
             "part": self.part,
             "cases": [{"identifier": name, "f1": value} for name, value in self.cases],
-            "refused": [{"identifier": name, "code": one.code, "text": one.text()} for name, one in self.refused],
-            "issues": [{"code": one.code, "severity": one.severity.value, "text": one.text()} for one in self.issues],
+            "refused": refused_json(self.refused),
+            "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
             "model": dict(vars(self.model)),
             "provenance": dict(self.provenance),
@@ -103,19 +95,14 @@ def evaluate_boxes(
         DatasetError: ``E852`` no such part, ``E853`` most images are refused.
     """
     detector = Detector(package, options.threads)
-    part, chosen = _choose(table, options.part)
+    part = choose_part(table, options.part)
+    chosen = indices_of(table, part)
     found, refused = _detect(detector, table, chosen, progress)
-    if len(refused) > MAX_REFUSED_SHARE * len(chosen):
-        name, reason = refused[0]
-        raise DatasetError("E853", count=len(refused), total=len(chosen), case=name, reason=reason.text())
+    check_answered(refused, len(chosen))
     references = {index: _reference(table, index) for index in found}
     f1 = {index: _f1(found[index], references[index], detector.interface.working_score) for index in found}
-    issues = [*table.issues, *_issues(part, len(refused), len(chosen))]
-    provenance: dict[str, str | int | float] = {
-        "software_version": __version__, "runtime": runtime_description(), "resamples": options.resamples,
-        "seed": options.seed, "interval_level": 0.95, "interval_method": "percentile bootstrap, drawn by patient",
-        "package_digest": package.package_digest, "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    issues = [*table.issues, *part_issues(part, len(refused), len(chosen))]
+    provenance = provenance_of(options, BY_PATIENT, {"package_digest": package.package_digest})
     measures = _measures(table, found, references, options)
     cases = tuple((table.cases[index].identifier, value) for index, value in f1.items())
     evaluation = BoxEvaluation(
@@ -129,14 +116,6 @@ def evaluate_boxes(
         ]
         _write(evaluation, pictures, output)
     return evaluation
-
-
-def _choose(table: BoxTable, wanted: str | None) -> tuple[str, list[int]]:
-    declared = table.declared_parts
-    part = wanted or next((name for name in ("test", "tuning") if name in declared), WHOLE)
-    if part != WHOLE and part not in declared:
-        raise DatasetError("E852", found=part, expected=", ".join((*declared, WHOLE)))
-    return part, [index for index, case in enumerate(table.cases) if part in (WHOLE, case.split)]
 
 
 def _detect(
@@ -190,25 +169,10 @@ def _measures(
     return bootstrap_intervals(statistics, weights, len(found))
 
 
-def _issues(part: str, refused: int, total: int) -> list[QualityIssue]:
-    issues = []
-    if part == WHOLE:
-        issues.append(QualityIssue("Q850", Severity.WARN, {}))
-    elif part != "test":
-        issues.append(QualityIssue("Q851", Severity.WARN, {"part": part}))
-    if refused:
-        issues.append(QualityIssue("Q852", Severity.WARN, {"count": refused, "total": total}))
-    return issues
-
-
 def _write(evaluation: BoxEvaluation, pictures: list[BoxPicture], output: Path) -> None:
     title = f"{evaluation.model.name} {evaluation.model.version}: {evaluation.data_name}, {evaluation.part}"
     page = box_page(title, len(evaluation.cases), evaluation.measures, evaluation.issues, pictures)
-    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    metrics = metrics_text(evaluation.as_json())
     with output_folder(output) as folder:
-        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "report.html").write_text(page, encoding="utf-8")
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -1,5 +1,8 @@
 """Which class of the model each label of a data set means, and which part of the data is evaluated."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,11 +11,32 @@ from hounsfield.cases.table import CaseTable
 from hounsfield.core.prediction import PredictedClass
 from hounsfield.errors import DatasetError
 
+
+class Sided(Protocol):
+    """A case with the part that the source declares for it."""
+
+    @property
+    def split(self) -> str | None:
+        """The part, None where none is declared."""
+
+
+class Parted(Protocol):
+    """A table of cases, whatever is drawn in them: of classes, targets, masks or boxes."""
+
+    @property
+    def cases(self) -> Sequence[Sided]:
+        """Every case."""
+
+    @property
+    def declared_parts(self) -> tuple[str, ...]:
+        """The parts that the source declares."""
+
+
 WHOLE = "all"
 """The part that stands for every case, where the source declares no part that was held back."""
 
 
-def choose_part(table: CaseTable, wanted: str | None = None) -> str:
+def choose_part(table: Parted, wanted: str | None = None) -> str:
     """Return the part to evaluate: the wanted one, else test, else tuning, else ``all``.
 
     Raises:
@@ -26,7 +50,7 @@ def choose_part(table: CaseTable, wanted: str | None = None) -> str:
     return next((part for part in (TEST, TUNING) if part in declared), WHOLE)
 
 
-def indices_of(table: CaseTable, part: str) -> list[int]:
+def indices_of(table: Parted, part: str) -> list[int]:
     """Return the indices of the cases of a part; ``all`` takes every one."""
     return [index for index, case in enumerate(table.cases) if case.split == part or part not in PARTS]
 

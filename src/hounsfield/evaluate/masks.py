@@ -2,35 +2,29 @@
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hounsfield import __version__
 from hounsfield.cases.masked_table import MaskTable
 from hounsfield.core.prediction import Interval, ModelIdentity
-from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
-from hounsfield.evaluate.mapping import WHOLE
+from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.mask_cases import MeasuredCase, Progress, RefusedCase, measure_cases
 from hounsfield.evaluate.mask_page import MaskStory, draw_cases, mask_page
-from hounsfield.evaluate.result import cell
-from hounsfield.evaluate.run import EvaluateOptions
+from hounsfield.evaluate.parts import check_answered, part_issues
+from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text, number, refused_json
+from hounsfield.evaluate.run import BY_PATIENT, EvaluateOptions, provenance_of
 from hounsfield.metrics.case_means import mean_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.model.package import ModelPackage
-from hounsfield.model.predictor import runtime_description
 from hounsfield.report.folder import output_folder
-
-MAX_REFUSED_SHARE = 0.5
-"""Share of cases that may be refused before no figure is given at all."""
 
 _DEFAULTS = EvaluateOptions()
 
@@ -64,25 +58,16 @@ class MaskEvaluation:
     def as_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; figures that no case defines are left out."""
         return {
-            "metrics": {
-                name: {"value": item.value, "low": _number(item.low), "high": _number(item.high)}
-                for name, item in self.measures.items()
-                if math.isfinite(item.value)
-            },
+            "metrics": defined_json(self.measures),
             "n": len(self.cases),
             "part": self.part,
             "distance_unit": self.distance_unit,
             "cases": [
-                {"identifier": case.identifier, **{key: _number(value) for key, value in case.figures.items()}}
+                {"identifier": case.identifier, **{key: number(value) for key, value in case.figures.items()}}
                 for case in self.cases
             ],
-            "refused": [
-                {"identifier": case.identifier, "code": case.reason.code, "text": case.reason.text()}
-                for case in self.refused
-            ],
-            "issues": [
-                {"code": issue.code, "severity": issue.severity.value, "text": issue.text()} for issue in self.issues
-            ],
+            "refused": refused_json([(case.identifier, case.reason) for case in self.refused]),
+            "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
             "model": dict(vars(self.model)),
             "provenance": dict(self.provenance),
@@ -126,46 +111,22 @@ def evaluate_masks(
             ``E865`` labels and objects do not go together.
     """
     predictor = MaskPredictor(package, options.threads)
-    part = _choose_part(table, options.part)
-    chosen = [index for index in table.with_mask if part in (WHOLE, table.cases[index].split)]
+    part = choose_part(table, options.part)
+    own = set(indices_of(table, part))
+    chosen = [index for index in table.with_mask if index in own]
     cases, refused = measure_cases(predictor, table, chosen, progress)
     total = len(cases) + len(refused)
-    if not cases or len(refused) > MAX_REFUSED_SHARE * total:
-        reason = refused[0].reason.text() if refused else "0"
-        name = refused[0].identifier if refused else table.name
-        raise DatasetError("E853", count=len(refused), total=total, case=name, reason=reason)
+    check_answered([(item.identifier, item.reason) for item in refused], total)
+    if not cases:
+        raise DatasetError("E853", count=0, total=0, case=table.name, reason="0")
     unit = "mm" if all(case.is_calibrated for case in cases) else "samples"
-    issues = (*table.issues, *_issues(part, len(refused), total))
+    issues = (*table.issues, *part_issues(part, len(refused), total))
     measures = _measures(cases, options)
-    provenance: dict[str, str | int | float] = {
-        "software_version": __version__, "runtime": runtime_description(), "resamples": options.resamples,
-        "seed": options.seed, "interval_level": 0.95, "interval_method": "percentile bootstrap, drawn by patient",
-        "package_digest": package.package_digest, "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    provenance = provenance_of(options, BY_PATIENT, {"package_digest": package.package_digest})
     evaluation = MaskEvaluation(package.identity, table.name, part, measures, cases, refused, issues, unit, provenance)
     if output is not None:
         _write(evaluation, predictor, table, output)
     return evaluation
-
-
-def _choose_part(table: MaskTable, wanted: str | None) -> str:
-    declared = table.declared_parts
-    if wanted is None:
-        return next((part for part in ("test", "tuning") if part in declared), WHOLE)
-    if wanted != WHOLE and wanted not in declared:
-        raise DatasetError("E852", found=wanted, expected=", ".join((*declared, WHOLE)))
-    return wanted
-
-
-def _issues(part: str, refused: int, total: int) -> list[QualityIssue]:
-    issues = []
-    if part == WHOLE:
-        issues.append(QualityIssue("Q850", Severity.WARN, {}))
-    elif part != "test":
-        issues.append(QualityIssue("Q851", Severity.WARN, {"part": part}))
-    if refused:
-        issues.append(QualityIssue("Q852", Severity.WARN, {"count": refused, "total": total}))
-    return issues
 
 
 def _measures(cases: tuple[MeasuredCase, ...], options: EvaluateOptions) -> dict[str, Interval]:
@@ -191,12 +152,8 @@ def _write(evaluation: MaskEvaluation, predictor: MaskPredictor, table: MaskTabl
         evaluation.measures, len(evaluation.cases), evaluation.distance_unit, evaluation.issues,
         tuple((case.identifier, case.reason) for case in evaluation.refused), pictures, limits,
     )  # fmt: skip
-    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    metrics = metrics_text(evaluation.as_json())
     with output_folder(output) as folder:
-        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "cases.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
         (folder.partial / "report.html").write_text(mask_page(story), encoding="utf-8")
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

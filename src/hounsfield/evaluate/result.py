@@ -2,8 +2,9 @@
 
 import csv
 import io
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,13 +107,9 @@ class Evaluation:
             "subgroups": [_subgroup(row) for row in self.subgroup_rows],
             "refused": {
                 "count": len(self.refused),
-                "cases": [
-                    {"identifier": name, "code": reason.code, "text": reason.text()} for name, reason in self.refused
-                ],
+                "cases": refused_json(self.refused),
             },
-            "issues": [
-                {"code": issue.code, "severity": issue.severity.value, "text": issue.text()} for issue in self.issues
-            ],
+            "issues": issues_json(self.issues),
             "outside_count": sum(case.is_outside for case in self.cases),
             "data": {"name": subject.data_name, "cases_in_part": subject.part_count},
             "model": {**vars(subject.model), "package_digest": subject.package_digest},
@@ -136,6 +133,11 @@ class Evaluation:
         for identifier, reason in self.refused:
             writer.writerow([cell(identifier), "", "", "", "", *("" for _ in names), "", reason.code])
         return stream.getvalue()
+
+
+def metrics_text(values: Mapping[str, Any]) -> str:
+    """Return the text of metrics.json."""
+    return json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def cell(text: str) -> str:
@@ -167,6 +169,21 @@ def origin_json(origin: Origin) -> dict[str, Any]:
 def interval_json(interval: Interval) -> dict[str, float | None]:
     """Return a figure with its interval as JSON values."""
     return {"value": number(interval.value), "low": number(interval.low), "high": number(interval.high)}
+
+
+def defined_json(measures: Mapping[str, Interval]) -> dict[str, Any]:
+    """Return the figures that some case defines, with their intervals, as JSON values."""
+    return {name: interval_json(item) for name, item in measures.items() if math.isfinite(item.value)}
+
+
+def issues_json(issues: Sequence[QualityIssue]) -> list[dict[str, str]]:
+    """Return issues as JSON values."""
+    return [{"code": issue.code, "severity": issue.severity.value, "text": issue.text()} for issue in issues]
+
+
+def refused_json(refused: Sequence[tuple[str, QualityIssue | HounsfieldError]]) -> list[dict[str, str]]:
+    """Return cases that were not answered as JSON values."""
+    return [{"identifier": name, "code": reason.code, "text": reason.text()} for name, reason in refused]
 
 
 def _class_row(row: ClassRow) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Evaluate a model on labelled data: score every case, measure, and write the folder of results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +16,9 @@ from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import SettingsError
 from hounsfield.evaluate.gallery import Explain
 from hounsfield.evaluate.inference import Outputs, Progress, classify
-from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of, map_labels, positive_class
+from hounsfield.evaluate.mapping import choose_part, indices_of, map_labels, positive_class
 from hounsfield.evaluate.origin import find_origin
-from hounsfield.evaluate.parts import check_scored, evaluated_part
+from hounsfield.evaluate.parts import check_scored, evaluated_part, part_issues
 from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
 from hounsfield.evaluate.scoring import Scored, measure, measure_at_prevalence
 from hounsfield.evaluate.subgroups import subgroup_issues, subgroup_rows
@@ -31,6 +32,8 @@ from hounsfield.model.predictor import runtime_description
 
 FEW_PER_CLASS = 20
 SUBGROUP_RESAMPLES = 500
+BY_PATIENT = "percentile bootstrap, drawn by patient"
+BY_CLASS = "percentile bootstrap, stratified by class, drawn by group"
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,7 @@ def evaluate(
 
 
 def _issues(scored: Scored, outputs: Outputs, subject: Subject, has_no_point: bool) -> list[QualityIssue]:
-    issues = []
-    if subject.part == WHOLE:
-        issues.append(QualityIssue("Q850", Severity.WARN, {}))
-    elif subject.part != "test":
-        issues.append(QualityIssue("Q851", Severity.WARN, {"part": subject.part}))
-    if outputs.refused:
-        facts = {"count": len(outputs.refused), "total": subject.part_count}
-        issues.append(QualityIssue("Q852", Severity.WARN, facts))
+    issues = part_issues(subject.part, len(outputs.refused), subject.part_count)
     if outputs.is_outside.any():
         facts = {"count": int(outputs.is_outside.sum()), "total": len(scored.labels)}
         issues.append(QualityIssue("Q853", Severity.WARN, facts))
@@ -148,7 +144,7 @@ def _build(
 ) -> Evaluation:
     cases = [table.cases[int(index)] for index in outputs.indices]
     resamples = min(options.resamples, SUBGROUP_RESAMPLES)
-    is_binary = scored.positive is not None
+    is_binary, prevalence = scored.positive is not None, options.prevalence
     attributes = [(*case.attributes, *header) for case, header in zip(cases, outputs.attributes, strict=True)]
     rows = subgroup_rows(scored, attributes, resamples, options.seed)
     return Evaluation(
@@ -165,14 +161,21 @@ def _build(
         calibration=fit_calibration(scored.is_positive, scored.scores) if is_binary else None,
         refused=tuple((table.cases[refusal.index].identifier, refusal.reason) for refusal in outputs.refused),
         issues=(*issues, *subgroup_issues(rows)),
-        provenance={
-            "software_version": __version__,
-            "runtime": runtime_description(),
-            "resamples": options.resamples,
-            "seed": options.seed,
-            **({} if options.prevalence is None else {"prevalence": options.prevalence}),
-            "interval_level": 0.95,
-            "interval_method": "percentile bootstrap, stratified by class, drawn by group",
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
+        provenance=provenance_of(options, BY_CLASS, {} if prevalence is None else {"prevalence": prevalence}),
     )
+
+
+def provenance_of(
+    options: EvaluateOptions, interval_method: str, more: Mapping[str, str | float]
+) -> dict[str, str | int | float]:
+    """Return with what an evaluation was made, and how its intervals were drawn."""
+    return {
+        "software_version": __version__,
+        "runtime": runtime_description(),
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "interval_level": 0.95,
+        "interval_method": interval_method,
+        **more,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -2,36 +2,32 @@
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield import __version__
 from hounsfield.cases.guard import judge
 from hounsfield.cases.names import plain
 from hounsfield.cases.target_columns import columns_named
 from hounsfield.cases.targets import TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.prediction import Interval, ModelIdentity
-from hounsfield.core.quality import QualityIssue, Severity
+from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
-from hounsfield.evaluate.inference import Outputs, Progress, classify
-from hounsfield.evaluate.mapping import WHOLE, choose_part, indices_of
-from hounsfield.evaluate.parts import evaluated_part
-from hounsfield.evaluate.result import cell
-from hounsfield.evaluate.run import EvaluateOptions
+from hounsfield.evaluate.inference import Progress, classify
+from hounsfield.evaluate.mapping import choose_part, indices_of
+from hounsfield.evaluate.parts import evaluated_part, part_issues
+from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
+from hounsfield.evaluate.run import EvaluateOptions, provenance_of
 from hounsfield.evaluate.target_page import target_page
 from hounsfield.metrics.answers import measure_labels, measure_number, measure_ordered
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.package import ModelPackage
-from hounsfield.model.predictor import runtime_description
 from hounsfield.report.folder import output_folder
 
 TASKS = {
@@ -41,6 +37,7 @@ TASKS = {
 }
 """What is learned of each answer that this module evaluates."""
 
+METHOD = "percentile bootstrap, drawn by group; limits of agreement of single cases by Student's t"
 _DEFAULTS = EvaluateOptions()
 Values = npt.NDArray[np.float64]
 
@@ -82,20 +79,14 @@ class TargetEvaluation:
     def as_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; figures that are not defined are left out."""
         return {
-            "metrics": {
-                name: {"value": item.value, "low": _number(item.low), "high": _number(item.high)}
-                for name, item in self.measures.items()
-                if math.isfinite(item.value)
-            },
+            "metrics": defined_json(self.measures),
             "n": len(self.identifiers),
             "part": self.part,
             "answer": self.answer,
             "targets": list(self.names),
             "unit": self.unit,
             "refused": [{"identifier": name, "code": code} for name, code in self.refused],
-            "issues": [
-                {"code": issue.code, "severity": issue.severity.value, "text": issue.text()} for issue in self.issues
-            ],
+            "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
             "model": dict(vars(self.model)),
             "provenance": dict(self.provenance),
@@ -178,7 +169,8 @@ def evaluate_targets(
         _measures(targets, reference, outputs.probabilities, groups, options),
         tuple(table.cases[int(index)].identifier for index in outputs.indices), reference, outputs.probabilities,
         tuple((table.cases[item.index].identifier, item.reason.code) for item in outputs.refused),
-        (*examination.issues, *_issues(part, outputs, len(chosen))), _provenance(package, options),
+        (*examination.issues, *part_issues(part, len(outputs.refused), len(chosen))),
+        provenance_of(options, METHOD, {"package_digest": package.package_digest}),
     )  # fmt: skip
     if output is not None:
         _write(evaluation, manifest, output)
@@ -196,43 +188,15 @@ def _measures(
     return measure_ordered(reference[:, 0].astype(np.int64), said, groups, resamples, seed)
 
 
-def _issues(part: str, outputs: Outputs, total: int) -> list[QualityIssue]:
-    issues = []
-    if part == WHOLE:
-        issues.append(QualityIssue("Q850", Severity.WARN, {}))
-    elif part != "test":
-        issues.append(QualityIssue("Q851", Severity.WARN, {"part": part}))
-    if outputs.refused:
-        issues.append(QualityIssue("Q852", Severity.WARN, {"count": len(outputs.refused), "total": total}))
-    return issues
-
-
-def _provenance(package: ModelPackage, options: EvaluateOptions) -> dict[str, str | int | float]:
-    return {
-        "software_version": __version__,
-        "runtime": runtime_description(),
-        "resamples": options.resamples,
-        "seed": options.seed,
-        "interval_level": 0.95,
-        "interval_method": "percentile bootstrap, drawn by group; limits of agreement of single cases by Student's t",
-        "package_digest": package.package_digest,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
 def _write(evaluation: TargetEvaluation, manifest: Manifest, output: Path) -> None:
     """Write metrics.json, predictions.csv and report.html, complete or not at all.
 
     Raises:
         ReportError: ``E680`` a file of someone else stands where a result has to go.
     """
-    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    metrics = metrics_text(evaluation.as_json())
     page = target_page(evaluation.as_json(), evaluation.measures, evaluation.issues, list(manifest.limits))
     with output_folder(output) as folder:
-        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "predictions.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
         (folder.partial / "report.html").write_text(page, encoding="utf-8")
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

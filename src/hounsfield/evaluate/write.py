@@ -1,13 +1,12 @@
 """The folder of an evaluation: figures as JSON, one row a case, plots and a page; complete or not there."""
 
-import json
 from pathlib import Path
 
 from hounsfield.cases.table import CaseTable
 from hounsfield.evaluate.gallery import Explain, best_cases, worst_cases
 from hounsfield.evaluate.page import render_page
 from hounsfield.evaluate.plots import draw_all
-from hounsfield.evaluate.result import Evaluation
+from hounsfield.evaluate.result import Evaluation, metrics_text
 from hounsfield.model.package import ModelPackage
 from hounsfield.report.folder import output_folder
 
@@ -24,9 +23,9 @@ def write_evaluation(
     limits = [limit.model_dump() for limit in package.manifest.limits]
     worst, best = (choose(evaluation, table, explain=explain) for choose in (worst_cases, best_cases))
     page = render_page(evaluation, limits, drawings, worst, best)
-    metrics = json.dumps(evaluation.as_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    metrics = metrics_text(evaluation.as_json())
     with output_folder(output) as folder:
-        (folder.partial / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "predictions.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
         (folder.partial / "report.html").write_text(page, encoding="utf-8")
         plots = folder.partial / "plots"

@@ -58,9 +58,10 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     ledger.open()
     asked = Asked(data, wanted, recipe)
     with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
-        if wanted.task == "auto" and task_of(data) in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
+        drawn = task_of(data) if wanted.task == "auto" else None
+        if drawn in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
             return train_masks(data, output, wanted, recipe, ledger, talk)
-        if wanted.task == "auto" and task_of(data) is LearningTask.DETECTION:
+        if drawn is LearningTask.DETECTION:
             from hounsfield.train.detection.run import train_detector  # MONAI's detection takes a second to import
 
             return train_detector(data, output, wanted, recipe, ledger, talk)

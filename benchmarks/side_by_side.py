@@ -99,12 +99,12 @@ def _peak_of(subject: Subject) -> tuple[float, object]:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         result = subject.run()
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, result
-    CLEAR_PEAK.write_text("5")
+    CLEAR_PEAK.write_text("5", encoding="utf-8")
     before = _status("VmRSS")
     result = subject.run()
     return max(_status("VmHWM") - before, 0) / 1024, result
 
 
 def _status(key: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith(key + ":")))

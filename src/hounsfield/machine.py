@@ -11,7 +11,7 @@ def available_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cg
 
 def _free_bytes(proc: Path) -> int | None:
     try:
-        lines = (proc / "meminfo").read_text().splitlines()
+        lines = (proc / "meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
@@ -20,8 +20,8 @@ def _free_bytes(proc: Path) -> int | None:
 
 def _group_bytes(cgroup: Path) -> int | None:
     try:
-        limit = (cgroup / "memory.max").read_text().strip()
-        used = int((cgroup / "memory.current").read_text()) - _file_bytes(cgroup)
+        limit = (cgroup / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((cgroup / "memory.current").read_text(encoding="utf-8")) - _file_bytes(cgroup)
     except (OSError, ValueError):
         return None
     return max(0, int(limit) - used) if limit.isdigit() else None
@@ -30,7 +30,7 @@ def _group_bytes(cgroup: Path) -> int | None:
 def _file_bytes(cgroup: Path) -> int:
     """Return what the group holds of files: the system gives it back before it ends a process."""
     try:
-        lines = (cgroup / "memory.stat").read_text().splitlines()
+        lines = (cgroup / "memory.stat").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))

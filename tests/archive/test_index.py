@@ -89,7 +89,7 @@ def test_no_name_of_a_person_is_held(folder: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_dicom_is_listed_with_its_reason(folder: Path, tmp_path: Path) -> None:
     (folder / "empty").write_bytes(b"")
-    (folder / "note.txt").write_text("hello")
+    (folder / "note.txt").write_text("hello", encoding="utf-8")
     (folder / "cut.dcm").write_bytes((folder / "CT_small.dcm").read_bytes()[:2000])
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     made = index_tree(folder, tmp_path / "index.sqlite")
@@ -187,7 +187,7 @@ def test_what_is_not_an_index_is_left_alone(folder: Path, tmp_path: Path) -> Non
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE mine (x)")
     connection.close()
-    text.write_text("these are my notes, and no database at all " * 40)
+    text.write_text("these are my notes, and no database at all " * 40, encoding="utf-8")
     for path in (other, text):
         before = path.read_bytes()
         with pytest.raises(Refused, match="E165"):

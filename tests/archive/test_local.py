@@ -121,7 +121,7 @@ def test_files_that_lie_about_make_one_note(tmp_path):
 
 def test_a_stray_file_among_scans_is_named_and_makes_one_note(tmp_path):
     write_ct(tmp_path / "1.dcm")
-    (tmp_path / "2.dcm").write_text("Dear colleague")
+    (tmp_path / "2.dcm").write_text("Dear colleague", encoding="utf-8")
     with open_source(tmp_path) as archive:
         assert [(item.name, item.error.code) for item in archive.refused] == [("2.dcm", "E105")]
         assert [(issue.code, issue.severity) for issue in archive.issues] == [("Q122", Severity.NOTE)]
@@ -196,11 +196,11 @@ def test_folders_without_scans(tmp_path):
     assert refused(tmp_path).code == "E103"
     (tmp_path / "sub").mkdir()
     assert refused(tmp_path).code == "E103"
-    (tmp_path / "README.md").write_text("scans")
+    (tmp_path / "README.md").write_text("scans", encoding="utf-8")
     assert (refused(tmp_path).code, refused(tmp_path).facts) == ("E162", {"files": 1})
-    (tmp_path / "1.dcm").write_text("text")
+    (tmp_path / "1.dcm").write_text("text", encoding="utf-8")
     assert refused(tmp_path).code == "E105"
-    (tmp_path / "2.dcm").write_text("text")
+    (tmp_path / "2.dcm").write_text("text", encoding="utf-8")
     (tmp_path / "3.dcm").write_bytes(bytes(300))
     error = refused(tmp_path)
     assert (error.code, error.facts) == ("E160", {"files": 4, "found": "E105"})

@@ -83,7 +83,7 @@ def test_what_dcmdump_cannot_read_is_refused_and_what_it_reads_is_taken(debian_t
 
 def test_dcmftest_agrees_on_what_is_a_dicom_file(debian_tool, tmp_path):
     tool = debian_tool("dcmftest", "dcmtk")
-    (tmp_path / "text.dcm").write_text("text")
+    (tmp_path / "text.dcm").write_text("text", encoding="utf-8")
     (tmp_path / "zeros").write_bytes(bytes(500))
     (tmp_path / "scan").write_bytes(encode(ct_dataset()))
     for path in tmp_path.iterdir():

@@ -45,10 +45,10 @@ def save_voc(root: Path, boxes=BOXES, shift: int = 1) -> Path:
     (root / "ImageSets/Main").mkdir(parents=True)
     for seed, (name, objects) in enumerate(boxes.items()):
         save_image(root / "JPEGImages" / f"{name}.png", seed)
-        (root / "Annotations" / f"{name}.xml").write_text(voc_xml(f"{name}.png", objects, shift))
+        (root / "Annotations" / f"{name}.xml").write_text(voc_xml(f"{name}.png", objects, shift), encoding="utf-8")
     for part in set(PARTS.values()):
         names = [name for name in boxes if PARTS.get(name) == part]
-        (root / "ImageSets/Main" / f"{part}.txt").write_text("\n".join(names))
+        (root / "ImageSets/Main" / f"{part}.txt").write_text("\n".join(names), encoding="utf-8")
     return root
 
 
@@ -75,7 +75,7 @@ def save_coco(root: Path, boxes=BOXES) -> Path:
         save_image(root / f"{PARTS[name]}2017" / f"{name}.png", seed)
     for part in ("train", "val"):
         document = coco_document({name: objects for name, objects in boxes.items() if PARTS[name] == part})
-        (root / "annotations" / f"instances_{part}2017.json").write_text(json.dumps(document))
+        (root / "annotations" / f"instances_{part}2017.json").write_text(json.dumps(document), encoding="utf-8")
     return root
 
 
@@ -84,7 +84,7 @@ YAML = "path: .\ntrain: images/train  # comment\nval: images/val\nnc: 2\nnames:\
 
 def save_yolo(root: Path, boxes=BOXES, yaml: str = YAML) -> Path:
     root.mkdir(parents=True, exist_ok=True)
-    (root / "data.yaml").write_text(yaml)
+    (root / "data.yaml").write_text(yaml, encoding="utf-8")
     for seed, (name, objects) in enumerate(boxes.items()):
         save_image(root / "images" / PARTS[name] / f"{name}.png", seed)
         rows = []
@@ -93,7 +93,7 @@ def save_yolo(root: Path, boxes=BOXES, yaml: str = YAML) -> Path:
             rows.append(f"{NAMES.index(label)} " + " ".join(f"{value:.10f}" for value in centre))
         path = root / "labels" / PARTS[name] / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(rows))
+        path.write_text("\n".join(rows), encoding="utf-8")
     return root
 
 

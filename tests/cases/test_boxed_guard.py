@@ -27,7 +27,7 @@ def found_in(data) -> dict[str, str]:
 
 
 def annotate(data, name, objects):
-    (data / "Annotations" / f"{name}.xml").write_text(voc_xml(f"{name}.png", objects))
+    (data / "Annotations" / f"{name}.xml").write_text(voc_xml(f"{name}.png", objects), encoding="utf-8")
 
 
 def test_a_clean_set_has_no_issue(clean):
@@ -70,8 +70,8 @@ def test_a_copy_that_is_annotated_unlike_is_found(clean):
 def test_a_copy_in_another_part_is_found(clean):
     save_image(clean / "JPEGImages/copy.png", 3)
     annotate(clean, "copy", [CELL, DOT])
-    (clean / "ImageSets/Main/train.txt").write_text("copy")
-    (clean / "ImageSets/Main/test.txt").write_text("i03")
+    (clean / "ImageSets/Main/train.txt").write_text("copy", encoding="utf-8")
+    (clean / "ImageSets/Main/test.txt").write_text("i03", encoding="utf-8")
     assert set(found_in(clean)) == {"Q801", "Q803"}
 
 

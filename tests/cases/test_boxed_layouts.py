@@ -60,7 +60,7 @@ def test_what_is_written_as_coco_is_read_back_identically(tmp_path, layout):
 def test_what_is_written_obeys_the_rules_of_coco(tmp_path):
     """The format page of cocodataset.org: unique numbers, references that exist, boxes inside, area of the box."""
     for path in write_coco(read_boxed(save_voc(tmp_path / "data")), tmp_path / "out"):
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         images = {entry["id"]: entry for entry in document["images"]}
         assert len(images) == len(document["images"])
         assert len({entry["id"] for entry in document["annotations"]}) == len(document["annotations"])
@@ -77,7 +77,7 @@ def test_what_is_written_obeys_the_rules_of_coco(tmp_path):
 
 def test_monai_finds_the_same_areas_in_what_is_written(tmp_path):
     path, _ = write_coco(read_boxed(save_voc(tmp_path / "data")), tmp_path / "out")
-    rows = json.loads(path.read_text())["annotations"]
+    rows = json.loads(path.read_text(encoding="utf-8"))["annotations"]
     corners = convert_box_mode(np.array([row["bbox"] for row in rows]), src_mode="xywh", dst_mode="xyxy")
     assert box_area(corners).tolist() == [row["area"] for row in rows]
 
@@ -94,7 +94,7 @@ def test_patients_crowds_difficult_objects_and_text_survive_the_way_through_coco
     document["annotations"][0] |= {"iscrowd": 1, "segmentation": {"counts": [4, 5], "size": [48, 64]}}
     document["annotations"][1] |= {"difficult": 1}
     (tmp_path / "data").mkdir()
-    (tmp_path / "data/labels.json").write_text(json.dumps(document))
+    (tmp_path / "data/labels.json").write_text(json.dumps(document), encoding="utf-8")
     for seed, name in enumerate(BOXES):
         save_image(tmp_path / "data" / f"{name}.png", seed)
     table = read_boxed(tmp_path / "data")
@@ -128,7 +128,7 @@ def test_voc_that_counts_from_zero_is_read_so_and_says_so(tmp_path):
 )
 def test_a_hostile_or_broken_xml_file_is_left_out_and_named(tmp_path, text):
     data = save_voc(tmp_path / "data")
-    (data / "Annotations/bad.xml").write_text(text)
+    (data / "Annotations/bad.xml").write_text(text, encoding="utf-8")
     table = read_boxed(data)
     assert contents(table) == expected()
     assert codes(table.issues) == ["Q895"]
@@ -149,7 +149,7 @@ def test_no_annotation_reaches_outside_the_data(tmp_path, name):
     document["images"][0]["file_name"] = name
     data = tmp_path / "x/data"
     data.mkdir(parents=True)
-    (data / "a.json").write_text(json.dumps(document))
+    (data / "a.json").write_text(json.dumps(document), encoding="utf-8")
     for seed, stem in enumerate(BOXES):
         save_image(data / f"{stem}.png", seed)
     table = read_boxed(data)
@@ -167,7 +167,7 @@ def test_a_link_out_of_the_data_is_not_followed(tmp_path):
 def test_images_without_an_annotation_file_are_named_and_left_out(tmp_path):
     data = save_voc(tmp_path / "data")
     save_image(data / "JPEGImages/d.png", 8)
-    (data / "Annotations/e.xml").write_text(voc_xml("e.png", BOXES["a"]))
+    (data / "Annotations/e.xml").write_text(voc_xml("e.png", BOXES["a"]), encoding="utf-8")
     issues = {issue.code: issue.facts["cases"] for issue in read_boxed(data).issues}
     assert issues == {"Q896": "Annotations/e.xml", "Q897": "JPEGImages/d.png"}
 
@@ -196,7 +196,7 @@ def test_data_yaml_executes_nothing(tmp_path):
 
 def test_yolo_polygons_become_boxes_and_bad_lines_are_named(tmp_path):
     data = save_yolo(tmp_path / "data")
-    (data / "labels/train/a.txt").write_text("0 0.25 0.25 0.5 0.25 0.5 0.75\n1 0.5\n")
+    (data / "labels/train/a.txt").write_text("0 0.25 0.25 0.5 0.25 0.5 0.75\n1 0.5\n", encoding="utf-8")
     table = read_boxed(data)
     assert table.cases[0].annotation.boxes.tolist() == [[12, 16, 36, 32]]
     assert codes(table.issues) == ["Q895"]
@@ -214,7 +214,7 @@ def test_an_image_without_a_text_file_has_no_objects_in_yolo(tmp_path):
 @pytest.mark.parametrize("line", ["2 0.5 0.5 0.1 0.1", "-1 0.5 0.5 0.1 0.1"])
 def test_a_class_number_without_a_name_is_refused(tmp_path, line):
     data = save_yolo(tmp_path / "data")
-    (data / "labels/train/a.txt").write_text(line)
+    (data / "labels/train/a.txt").write_text(line, encoding="utf-8")
     with pytest.raises(DatasetError, match="E893"):
         read_boxed(data)
 
@@ -223,7 +223,7 @@ def test_an_undeclared_category_is_refused(tmp_path):
     data = save_coco(tmp_path / "data")
     document = coco_document({"a": BOXES["a"]})
     document["annotations"][0]["category_id"] = 5
-    (data / "annotations/instances_train2017.json").write_text(json.dumps(document))
+    (data / "annotations/instances_train2017.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(DatasetError, match="E893"):
         read_boxed(data)
 
@@ -231,7 +231,7 @@ def test_an_undeclared_category_is_refused(tmp_path):
 @pytest.mark.parametrize("text", ["[]", '{"images": 1, "annotations": [], "categories": []}', "[" * 100_000])
 def test_json_that_is_no_coco_is_refused(tmp_path, text):
     path = tmp_path / "a.json"
-    path.write_text(text + ' "images" "annotations" "categories"' if text[0] == "[" else text)
+    path.write_text(text + ' "images" "annotations" "categories"' if text[0] == "[" else text, encoding="utf-8")
     with pytest.raises(DatasetError, match="E890"):
         read_boxed(path)
 

@@ -35,7 +35,7 @@ def test_the_header_of_a_dicom_file() -> None:
 
 def test_what_has_no_header_is_said_to_be_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"junk" * 20)
-    (tmp_path / "a.txt").write_text("hello")
+    (tmp_path / "a.txt").write_text("hello", encoding="utf-8")
     found = [_of_file(tmp_path / name).kind for name in ("a.png", "a.txt", "none.png", ".")]
     assert found == ["unknown", "unknown", "unknown", "folder"]
 

@@ -100,7 +100,7 @@ def test_nothing_there(tmp_path):
 
 def test_no_images(tmp_path):
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "notes.txt").write_text("x")
+    (tmp_path / "a" / "notes.txt").write_text("x", encoding="utf-8")
     error = refusal(tmp_path)
     assert error.code == "E802"
     assert "a/notes.txt" in error.text()
@@ -138,10 +138,10 @@ def test_a_loose_picture_beside_class_folders_is_passed_over(tmp_path):
 
 def test_other_files_are_named_and_litter_is_ignored(tmp_path):
     class_folders(tmp_path, {"a": 2, "b": 2})
-    (tmp_path / "README.md").write_text("x")
-    (tmp_path / "a" / "renamed.png").write_text("no picture")
-    (tmp_path / "a" / ".DS_Store").write_text("x")
-    (tmp_path / "b" / "Thumbs.db").write_text("x")
+    (tmp_path / "README.md").write_text("x", encoding="utf-8")
+    (tmp_path / "a" / "renamed.png").write_text("no picture", encoding="utf-8")
+    (tmp_path / "a" / ".DS_Store").write_text("x", encoding="utf-8")
+    (tmp_path / "b" / "Thumbs.db").write_text("x", encoding="utf-8")
     issue = next(issue for issue in read_cases(tmp_path).issues if issue.code == "Q806")
     assert issue.facts["count"] == 2
     assert "a/renamed.png" in issue.text()

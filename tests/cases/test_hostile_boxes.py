@@ -35,9 +35,9 @@ TRAIN = DECLARATIONS["coco"]
 def changed(tmp_path, change):
     """Return a COCO data set whose training document was changed: by a function, or into other text."""
     data = save_coco(tmp_path / "data")
-    document = json.loads((data / TRAIN).read_text())
+    document = json.loads((data / TRAIN).read_text(encoding="utf-8"))
     text = change(document)
-    (data / TRAIN).write_text(text if isinstance(text, str) else json.dumps(document))
+    (data / TRAIN).write_text(text if isinstance(text, str) else json.dumps(document), encoding="utf-8")
     return data
 
 
@@ -202,7 +202,7 @@ def test_a_class_of_any_name_is_a_class(tmp_path, name):
 )
 def test_a_line_of_yolo_without_a_box_stays_to_be_named(tmp_path, line):
     data = save_yolo(tmp_path / "data")
-    (data / "labels/train/a.txt").write_text(f"{line}\n1 0.5 0.5 0.25 0.25\n")
+    (data / "labels/train/a.txt").write_text(f"{line}\n1 0.5 0.5 0.25 0.25\n", encoding="utf-8")
     annotation = read_boxed(data).cases[0].annotation
     assert (len(annotation), len(annotation.proper())) == (2, 1)
 
@@ -210,7 +210,7 @@ def test_a_line_of_yolo_without_a_box_stays_to_be_named(tmp_path, line):
 @pytest.mark.parametrize("number", ["", "x", "1.0", "²", "0x1", "1234567", "--1"])
 def test_a_class_of_yolo_that_is_no_number_is_refused(tmp_path, number):
     data = save_yolo(tmp_path / "data")
-    (data / "labels/train/a.txt").write_text(f"{number or '?'} 0.5 0.5 0.1 0.1")
+    (data / "labels/train/a.txt").write_text(f"{number or '?'} 0.5 0.5 0.1 0.1", encoding="utf-8")
     assert refused(data).code == "E893"
 
 
@@ -229,7 +229,7 @@ def test_more_classes_than_a_data_set_has_are_refused(tmp_path, names):
 
 def test_links_between_label_files_and_secrets_are_not_read(tmp_path):
     data = save_yolo(tmp_path / "data")
-    (tmp_path / "secret.txt").write_text("1 0.5 0.5 0.1 0.1\n" * 9)
+    (tmp_path / "secret.txt").write_text("1 0.5 0.5 0.1 0.1\n" * 9, encoding="utf-8")
     label = data / "labels/train/a.txt"
     label.unlink()
     label.symlink_to(tmp_path / "secret.txt")
@@ -240,7 +240,7 @@ def test_links_between_label_files_and_secrets_are_not_read(tmp_path):
 def test_an_object_of_voc_without_edges_stays_to_be_named(tmp_path, box):
     data = save_voc(tmp_path / "data")
     text = f"<annotation><filename>a.png</filename><object><name>cell</name>{box}</object></annotation>"
-    (data / "Annotations/a.xml").write_text(text)
+    (data / "Annotations/a.xml").write_text(text, encoding="utf-8")
     annotation = read_boxed(data).cases[0].annotation
     assert (len(annotation), len(annotation.proper())) == (1, 0)
 

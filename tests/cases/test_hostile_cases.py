@@ -36,7 +36,7 @@ def nnunet(folder: Path, content: object) -> Path:
         save(folder / "imagesTr" / f"c{number}_0000.nii.gz", noise(number, (2, 8, 8)))
         save(folder / "labelsTr" / f"c{number}.nii.gz", solid((4, 16, 16))[1:3, 3:11, 4:12])
     text = content if isinstance(content, str) else json.dumps(content)
-    (folder / "dataset.json").write_text(text)
+    (folder / "dataset.json").write_text(text, encoding="utf-8")
     return folder
 
 

@@ -68,7 +68,7 @@ def test_a_segmentation_and_its_table_come_first(tmp_path: Path) -> None:
     save(derived / "sub-1_desc-aseg_dseg.nii.gz", solid(value=17))
     save(derived / "sub-1_desc-x_mask.nii.gz", solid())
     table = tmp_path / "derivatives" / "fs" / "desc-aseg_dseg.tsv"
-    table.write_text("index\tname\n0\tUnknown\n17\tHippocampus\n53\tHippocampus\nx\ty\n")
+    table.write_text("index\tname\n0\tUnknown\n17\tHippocampus\n53\tHippocampus\nx\ty\n", encoding="utf-8")
     found = read_masked(tmp_path)
     assert found.label_names == ("background", "Hippocampus 17", "Hippocampus 53")
     assert set(found.read(found.cases[0]).mask.array.ravel().tolist()) == {0, 1}

@@ -75,7 +75,7 @@ def nnunet_2(root: Path) -> Path:
         "numTraining": 3,
         "file_ending": ".nii.gz",
     }
-    (root / "dataset.json").write_text(json.dumps(declared))
+    (root / "dataset.json").write_text(json.dumps(declared), encoding="utf-8")
     return root
 
 
@@ -83,7 +83,9 @@ def nnunet_1(root: Path) -> Path:
     nnunet_2(root)
     entries = [{"image": f"./imagesTr/sub-{s}.nii.gz", "label": f"./labelsTr/sub-{s}.nii.gz"} for s in SUBJECTS]
     names = {"0": "background", "1": "label 1", "2": "label 2"}
-    (root / "dataset.json").write_text(json.dumps({"modality": {"0": "CT"}, "labels": names, "training": entries}))
+    (root / "dataset.json").write_text(
+        json.dumps({"modality": {"0": "CT"}, "labels": names, "training": entries}), encoding="utf-8"
+    )
     return root
 
 

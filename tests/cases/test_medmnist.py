@@ -46,7 +46,7 @@ def test_one_part_alone(tmp_path):
 
 def test_the_folder_that_holds_the_file(tmp_path):
     save_npz(tmp_path / "x.npz", train=4)
-    (tmp_path / "README.md").write_text("x")
+    (tmp_path / "README.md").write_text("x", encoding="utf-8")
     assert len(read_cases(tmp_path)) == 4
 
 
@@ -157,7 +157,7 @@ def test_a_cut_file_and_a_text_file(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     assert refusal(path).code == "E810"
     text = tmp_path / "y.npz"
-    text.write_text("not an archive")
+    text.write_text("not an archive", encoding="utf-8")
     assert refusal(text).code == "E810"
 
 

@@ -33,7 +33,7 @@ def samples(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
 
 def verify(folder: Path) -> None:
     """Ask what nnunetv2.experiment_planning.verify_dataset_integrity asks (version 2.6), written anew."""
-    declared = json.loads((folder / "dataset.json").read_text())
+    declared = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert {"labels", "channel_names", "numTraining", "file_ending"} <= set(declared)
     ending, channels = declared["file_ending"], len(declared["channel_names"])
     images = sorted(path.name[: -len(ending)] for path in (folder / "imagesTr").iterdir())
@@ -54,7 +54,7 @@ def verify(folder: Path) -> None:
             assert np.allclose(own, place)
     splits = folder / "splits_final.json"
     if splits.exists():
-        folds = json.loads(splits.read_text())
+        folds = json.loads(splits.read_text(encoding="utf-8"))
         assert sorted(name for fold in folds for name in fold["val"]) == identifiers
         for fold in folds:
             assert sorted(fold["train"] + fold["val"]) == identifiers
@@ -129,7 +129,7 @@ def test_folds_keep_patients_and_copies_together(tmp_path: Path) -> None:
         save(tmp_path / "in" / "labels" / f"{name}.png", disc(value=255))
     written(tmp_path / "in", tmp_path / "out")
     verify(tmp_path / "out")
-    folds = json.loads((tmp_path / "out" / "splits_final.json").read_text())
+    folds = json.loads((tmp_path / "out" / "splits_final.json").read_text(encoding="utf-8"))
     assert len(folds) == 4
     for fold in folds:
         # patients 00 and 04 share an image, so they share a side
@@ -186,7 +186,7 @@ def test_what_nnunet_would_refuse_is_not_written(tmp_path: Path, fault: str) -> 
 def test_a_folder_that_holds_something_is_not_touched(tmp_path: Path) -> None:
     picture_pairs(tmp_path / "in", 3)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("x")
+    (tmp_path / "out" / "mine.txt").write_text("x", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         written(tmp_path / "in", tmp_path / "out")
     assert caught.value.code == "E340"

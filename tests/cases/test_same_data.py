@@ -29,7 +29,7 @@ def table_file(root: Path) -> Path:
     for index in range(9):
         save_picture(root / f"{index}.png", index)
     rows = [f"{index}.png,{'ab'[index % 2]},p{index // 2}" for index in range(9)]
-    (root / "cases.csv").write_text("\n".join(["path,label,patient_id", *rows]))
+    (root / "cases.csv").write_text("\n".join(["path,label,patient_id", *rows]), encoding="utf-8")
     return root
 
 

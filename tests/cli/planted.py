@@ -90,7 +90,7 @@ def empty_folder(folder: Path) -> list[str]:
 @mistake
 def folder_of_text(folder: Path) -> list[str]:
     (folder / "in").mkdir()
-    (folder / "in" / "notes.txt").write_text("nothing to see")
+    (folder / "in" / "notes.txt").write_text("nothing to see", encoding="utf-8")
     return analysed(folder / "in", folder)
 
 
@@ -102,7 +102,7 @@ def a_named_pipe(folder: Path) -> list[str]:
 
 @mistake
 def output_is_a_file(folder: Path) -> list[str]:
-    (folder / "out").write_text("I am a file")
+    (folder / "out").write_text("I am a file", encoding="utf-8")
     return analysed(installed("CT_small.dcm"), folder)
 
 
@@ -462,7 +462,8 @@ def nifti_full_of_nan(folder: Path) -> list[str]:
 @mistake
 def nrrd_that_points_elsewhere(folder: Path) -> list[str]:
     (folder / "a.nrrd").write_text(
-        "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 4 4 4\nencoding: raw\ndata file: /etc/passwd\n\n"
+        "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 4 4 4\nencoding: raw\ndata file: /etc/passwd\n\n",
+        encoding="utf-8",
     )
     return analysed(folder / "a.nrrd", folder)
 
@@ -483,7 +484,7 @@ def model_that_is_not_there(folder: Path) -> list[str]:
 
 @mistake
 def model_that_is_text(folder: Path) -> list[str]:
-    (folder / "a.model").write_text("hello")
+    (folder / "a.model").write_text("hello", encoding="utf-8")
     return analysed(installed("CT_small.dcm"), folder, "--model", str(folder / "a.model"))
 
 
@@ -566,7 +567,7 @@ def data_with_one_class(folder: Path) -> list[str]:
 def data_without_images(folder: Path) -> list[str]:
     (folder / "data" / "a").mkdir(parents=True)
     (folder / "data" / "b").mkdir()
-    (folder / "data" / "a" / "x.txt").write_text("x")
+    (folder / "data" / "a" / "x.txt").write_text("x", encoding="utf-8")
     return trained(folder)
 
 
@@ -603,7 +604,7 @@ def npz_of_pickles_as_data(folder: Path) -> list[str]:
 @mistake
 def table_that_points_outside(folder: Path) -> list[str]:
     (folder / "data").mkdir()
-    (folder / "data" / "cases.csv").write_text("path,label\n../../etc/passwd,a\n/etc/hostname,b\n")
+    (folder / "data" / "cases.csv").write_text("path,label\n../../etc/passwd,a\n/etc/hostname,b\n", encoding="utf-8")
     return trained(folder)
 
 

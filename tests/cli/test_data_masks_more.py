@@ -102,7 +102,7 @@ def test_every_issue_has_a_line_of_its_own(tmp_path: Path, capsys: pytest.Captur
 def test_the_folder_for_nnunet_holds_what_was_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, made = picture_pairs(tmp_path / "set", 6), tmp_path / "Dataset009_More"
     found = look(capsys, data, "--to", "nnunet", "-o", str(made))
-    described = json.loads((made / "dataset.json").read_text())
+    described = json.loads((made / "dataset.json").read_text(encoding="utf-8"))
     assert described["numTraining"] == len(list((made / "labelsTr").iterdir())) == found["cases"] == 6
     assert sorted(described["labels"].values()) == [0, 1]
     ending = described["file_ending"]

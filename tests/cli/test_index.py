@@ -38,7 +38,7 @@ def test_a_folder_becomes_a_table(folder: Path, tmp_path: Path, capsysbinary: py
 def test_refused_files_are_said_by_the_exit_code(
     folder: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    (folder / "note.txt").write_text("hello")
+    (folder / "note.txt").write_text("hello", encoding="utf-8")
     assert run(folder, tmp_path / "index.sqlite", capsysbinary)[0] == 4
     for name in ("CT_small.dcm", "MR_small.dcm"):
         (folder / name).unlink()
@@ -50,10 +50,10 @@ def test_another_file_is_not_written_over(
     folder: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     notes = tmp_path / "notes.txt"
-    notes.write_text("no database " * 100)
+    notes.write_text("no database " * 100, encoding="utf-8")
     code, data = run(folder, notes, capsysbinary)
     assert (code, data["error"]["code"]) == (3, "E165")
-    assert notes.read_text() == "no database " * 100
+    assert notes.read_text(encoding="utf-8") == "no database " * 100
 
 
 def test_people_read_lines(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,10 +67,10 @@ def test_check_writes_its_page_beside_the_json(tmp_path: Path):
 def test_a_strangers_file_is_not_overwritten(tmp_path: Path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (128, 128), np.uint8)).save(tmp_path / "a.png")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "check.html").write_text("mine")
+    (tmp_path / "out" / "check.html").write_text("mine", encoding="utf-8")
     with pytest.raises(ReportError, match="E680"):
         check(tmp_path / "a.png", output=tmp_path / "out")
-    assert (tmp_path / "out" / "check.html").read_text() == "mine"
+    assert (tmp_path / "out" / "check.html").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_header_that_breaks_the_standard_is_told_with_clause_and_tag(tmp_path: Path):

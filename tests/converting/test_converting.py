@@ -183,10 +183,10 @@ def test_several_volumes_are_numbered(tmp_path: Path):
 
 def test_nothing_is_overwritten(tmp_path: Path):
     folder = series(tmp_path / "dicom")
-    (tmp_path / "out.nii.gz").write_text("mine")
+    (tmp_path / "out.nii.gz").write_text("mine", encoding="utf-8")
     with pytest.raises(SettingsError, match="E340"):
         convert(folder, tmp_path / "out.nii.gz")
-    assert (tmp_path / "out.nii.gz").read_text() == "mine"
+    assert (tmp_path / "out.nii.gz").read_text(encoding="utf-8") == "mine"
     with pytest.raises(SettingsError, match="E340"):
         convert(folder, folder)
     with pytest.raises(SettingsError, match="E343"):

@@ -107,7 +107,10 @@ def test_anchors_are_named_as_github_does() -> None:
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:
-    (tmp_path / "other.md").write_text("# Here\n")
+    (tmp_path / "other.md").write_text("# Here\n", encoding="utf-8")
     page = tmp_path / "page.md"
-    page.write_text("[a](other.md#here) [b](other.md#there) [c](none.md) [d](https://example.org/x) [e](#own)\n# Own\n")
+    page.write_text(
+        "[a](other.md#here) [b](other.md#there) [c](none.md) [d](https://example.org/x) [e](#own)\n# Own\n",
+        encoding="utf-8",
+    )
     assert broken_links(page) == ["page.md: other.md#there has no such heading", "page.md: none.md is not there"]

@@ -32,7 +32,7 @@ QUICK = EvaluateOptions(resamples=20, threads=1)
 def folder(tmp_path_factory):
     """A data set and a detector that has hardly learned anything."""
     root = tmp_path_factory.mktemp("boxes")
-    (root / "recipe.toml").write_text(RECIPE)
+    (root / "recipe.toml").write_text(RECIPE, encoding="utf-8")
     save_discs(root / "data", 14)
     torch.manual_seed(0)
     train(root / "data", root / "m.model", TrainOptions(epochs=1, threads=1, recipe=root / "recipe.toml"))
@@ -64,10 +64,10 @@ def test_one_who_says_what_is_annotated_has_every_point(folder, seer):
 
 def test_what_is_written_is_what_was_measured(folder, seer, tmp_path):
     result = evaluate_boxes(open_package(folder / "m.model"), seer, tmp_path / "out", QUICK)
-    written = json.loads((tmp_path / "out/metrics.json").read_text())
+    written = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
     assert written["metrics"]["map50"]["value"] == result.measures["map50"].value
     assert written["n"] == 14
-    page = (tmp_path / "out/report.html").read_text()
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert "JPEGImages/00.png" in page
     assert page.count("data:image/png") == 8
     assert "medical device" in page

@@ -185,7 +185,7 @@ def test_patients_are_kept_together(models, tmp_path):
     for index, picture in enumerate(images):
         save(tmp_path / f"{index}.png", picture)
         rows.append(f"{index}.png,{NAMES[labels[index]]},p{index // 4}")
-    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     found = compare(*models, read_cases(tmp_path), EvaluateOptions(resamples=50))
     assert found.has_groups
     assert comparison_json(found)["mcnemar"]["cases_are_independent"] is False

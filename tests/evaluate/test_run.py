@@ -266,7 +266,7 @@ def test_columns_of_a_manifest_make_subgroups(model, tmp_path):
         label = index % 2
         save(tmp_path / f"{index}.png", flat(70 + 90 * label + index, index))
         rows.append(f"{index}.png,{('normal', 'pneumonia')[label]},p{index // 4},{'AB'[index // 24]},{index}")
-    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     result = evaluate(model, read_cases(tmp_path), options=QUICK)
     assert [(row.column, row.value, row.cases) for row in result.subgroup_rows] == [
         ("scanner", "A", 24), ("scanner", "B", 24),

@@ -182,7 +182,7 @@ def test_the_page_marks_what_differs_and_what_is_too_wide(tmp_path):
         bright = label if scanner == "A" else 1 - label
         save(tmp_path / "data" / f"{index}.png", flat(70 + 90 * bright + index % 30, index))
         rows.append(f"{index}.png,{('normal', 'pneumonia')[label]},{scanner}")
-    (tmp_path / "data" / "manifest.csv").write_text("\n".join(rows))
+    (tmp_path / "data" / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     model = write_model(tmp_path / "m.model", ("normal", "pneumonia"))
     result = evaluate(model, read_cases(tmp_path / "data"), tmp_path / "out", EvaluateOptions(resamples=200))
     assert "Q860" in [issue.code for issue in result.issues]

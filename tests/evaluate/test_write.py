@@ -68,7 +68,9 @@ def test_a_name_that_could_be_a_formula_is_disarmed(tmp_path):
         save(tmp_path / "pneumonia" / f"{index}.png", flat(200 + index, 50 + index))
     rows = ["path,label", *(f"normal/{index}.png,normal" for index in range(4))]
     save(tmp_path / "=cmd.png", flat(210, 77))
-    (tmp_path / "manifest.csv").write_text("\n".join([*rows, "=cmd.png,pneumonia", "pneumonia/1.png,pneumonia"]))
+    (tmp_path / "manifest.csv").write_text(
+        "\n".join([*rows, "=cmd.png,pneumonia", "pneumonia/1.png,pneumonia"]), encoding="utf-8"
+    )
     model = write_model(tmp_path / "m.model", ("normal", "pneumonia"))
     text = evaluate(model, read_cases(tmp_path / "manifest.csv"), options=QUICK).as_csv()
     assert "'=cmd.png" in text

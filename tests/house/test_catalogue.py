@@ -110,8 +110,8 @@ def test_a_bad_entry_is_found(key: str, entry: dict[str, object]) -> None:
 
 
 def test_a_key_defined_twice_is_found(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(json.dumps({"E100": GOOD})[:-1] + ', "E100": {}}')
-    (tmp_path / "b.json").write_text(json.dumps({"E101": GOOD, "E100": GOOD}))
+    (tmp_path / "a.json").write_text(json.dumps({"E100": GOOD})[:-1] + ', "E100": {}}', encoding="utf-8")
+    (tmp_path / "b.json").write_text(json.dumps({"E101": GOOD, "E100": GOOD}), encoding="utf-8")
     found, complaints = read_entries(tmp_path)
     assert set(found) == {"E100", "E101"}
     assert len(complaints) == 2
@@ -123,7 +123,7 @@ def test_placeholders_see_through_formats() -> None:
 
 def test_codes_are_found_in_code_and_in_rules_but_not_in_prose(tmp_path: Path) -> None:
     source = Source("image/a.py", '"""Raises E101."""\nCODES = {"tilt": "E102"}\nraise Refused("E103", found=1)\n')
-    (tmp_path / "rules.json").write_text('{"issue": "Q104"}')
+    (tmp_path / "rules.json").write_text('{"issue": "Q104"}', encoding="utf-8")
     assert set(used_codes([source], tmp_path.glob("*.json"))) == {"E102", "E103", "Q104"}
 
 

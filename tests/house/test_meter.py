@@ -99,9 +99,9 @@ def test_code_lines_leave_out_docstrings_comments_and_blanks() -> None:
 def plant(folder: Path, monkeypatch: pytest.MonkeyPatch, **modules: str) -> None:
     package = folder / f"planted_{folder.name.replace('-', '_')}"
     package.mkdir()
-    (package / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("", encoding="utf-8")
     for name, text in modules.items():
-        (package / f"{name}.py").write_text(text.replace("PACKAGE", package.name))
+        (package / f"{name}.py").write_text(text.replace("PACKAGE", package.name), encoding="utf-8")
     monkeypatch.syspath_prepend(folder)
 
 
@@ -138,8 +138,8 @@ def test_a_diamond_is_no_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_read_finds_modules_in_depth(tmp_path: Path) -> None:
     (tmp_path / "image" / "modality").mkdir(parents=True)
-    (tmp_path / "image" / "modality" / "ct.py").write_text("x = 1\n")
-    (tmp_path / "errors.py").write_text("")
+    (tmp_path / "image" / "modality" / "ct.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "errors.py").write_text("", encoding="utf-8")
     assert [(source.name, source.room) for source in read(tmp_path)] == [
         ("errors.py", "errors"),
         ("image/modality/ct.py", "image"),

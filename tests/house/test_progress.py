@@ -10,9 +10,9 @@ from tests.house.progress import MAIN_PATH, VERBS, accept, still_to_come
 def build(package: Path) -> None:
     for room in MAIN_PATH.split():
         (package / room).mkdir(parents=True)
-        (package / room / "__init__.py").write_text("")
+        (package / room / "__init__.py").write_text("", encoding="utf-8")
     for verb in VERBS:
-        (package / "cli" / f"{verb}.py").write_text("")
+        (package / "cli" / f"{verb}.py").write_text("", encoding="utf-8")
 
 
 def test_an_empty_package_lacks_everything(tmp_path: Path) -> None:

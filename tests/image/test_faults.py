@@ -310,6 +310,6 @@ def test_dicom_and_other_files_are_not_mixed(stack: list[Path]) -> None:
 
 def test_text_is_not_dicom(tmp_path: Path) -> None:
     path = tmp_path / "letter.dcm"
-    path.write_text("Dear colleague, please find enclosed nothing of interest. " * 20)
+    path.write_text("Dear colleague, please find enclosed nothing of interest. " * 20, encoding="utf-8")
     with pytest.raises((Undecodable, UnsupportedModality)):
         assemble_files([path])

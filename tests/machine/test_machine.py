@@ -16,16 +16,16 @@ from tests.image.helpers import series_of
 def machine(folder: Path, available_kb: int) -> Path:
     folder.mkdir()
     lines = ("MemTotal: 4096 kB", f"MemAvailable:    {available_kb} kB", "HugePages_Total:       0")
-    (folder / "meminfo").write_text("\n".join(lines) + "\n")
+    (folder / "meminfo").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
 
 def group(folder: Path, limit: str, used: int, stat: str = "") -> Path:
     folder.mkdir()
-    (folder / "memory.max").write_text(limit + "\n")
-    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.max").write_text(limit + "\n", encoding="utf-8")
+    (folder / "memory.current").write_text(f"{used}\n", encoding="utf-8")
     if stat:
-        (folder / "memory.stat").write_text(stat)
+        (folder / "memory.stat").write_text(stat, encoding="utf-8")
     return folder
 
 
@@ -50,9 +50,9 @@ def test_a_group_beyond_its_limit_has_nothing_left(tmp_path: Path):
 
 
 def test_what_is_not_what_it_should_be_is_not_known(tmp_path: Path):
-    (tmp_path / "meminfo").write_text("MemTotal: 4096 kB\n")
+    (tmp_path / "meminfo").write_text("MemTotal: 4096 kB\n", encoding="utf-8")
     assert available_memory(tmp_path, group(tmp_path / "group", "much", 1)) is None
-    (tmp_path / "group" / "memory.current").write_text("?")
+    (tmp_path / "group" / "memory.current").write_text("?", encoding="utf-8")
     assert available_memory(tmp_path, tmp_path / "group") is None
 
 

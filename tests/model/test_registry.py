@@ -57,7 +57,7 @@ def test_models_in_folders_are_found(starters, own):
 
 def test_a_damaged_model_is_listed_with_its_error(starters, own):
     (own / "broken.model").write_bytes(b"garbage")
-    (own / "notes.txt").write_text("no model")
+    (own / "notes.txt").write_text("no model", encoding="utf-8")
     found = {summary.name: summary for summary in list_models([own])}
     assert set(found) == {"broken", "body-part", "chest"}
     assert isinstance(found["broken"].error, ModelError)

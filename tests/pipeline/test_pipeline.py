@@ -165,7 +165,7 @@ def test_earlier_results_are_never_shown_as_new(film, tmp_path, options):
 
 
 def test_nothing_is_written_when_the_source_is_no_source(tmp_path, options):
-    (tmp_path / "scan.dcm").write_text("no scan")
+    (tmp_path / "scan.dcm").write_text("no scan", encoding="utf-8")
     with pytest.raises(ArchiveError):
         analyse(tmp_path / "scan.dcm", tmp_path / "out", options)
     assert not (tmp_path / "out").exists()

@@ -48,7 +48,7 @@ def test_the_trace_tells_the_width_that_was_estimated(tmp_path, capsys):
     write_volume(ct(SIGMA_MM), source, "CT of known content")
     assert main(["prepare", str(source), str(output), "--steps", "blind-deblur", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["enhanced_by"] == ["blind-deblur"]
-    trace = Trace.from_json((tmp_path / "after.nii.gz.trace.json").read_text())
+    trace = Trace.from_json((tmp_path / "after.nii.gz.trace.json").read_text(encoding="utf-8"))
     estimate = trace.steps[0].parameters["drawn"]["estimate"]
     assert estimate["sigma_mm"] == pytest.approx(SIGMA_MM, rel=0.06)
     again = tmp_path / "again.nii.gz"

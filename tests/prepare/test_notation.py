@@ -42,24 +42,26 @@ def test_what_is_unknown_is_refused_with_what_there_is():
 
 def test_files_of_steps(tmp_path):
     wanted = [{"step": "clahe", "clip": 0.02}, {"step": "grey"}]
-    (tmp_path / "a.json").write_text(json.dumps(wanted))
-    (tmp_path / "a.toml").write_text('[[steps]]\nstep = "clahe"\nclip = 0.02\n[[steps]]\nstep = "grey"\n')
+    (tmp_path / "a.json").write_text(json.dumps(wanted), encoding="utf-8")
+    (tmp_path / "a.toml").write_text(
+        '[[steps]]\nstep = "clahe"\nclip = 0.02\n[[steps]]\nstep = "grey"\n', encoding="utf-8"
+    )
     assert read_steps(tmp_path / "a.json") == read_steps(tmp_path / "a.toml") == wanted
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "[1]", "nonsense", "[" * 100_000])
 def test_files_without_steps_are_refused(tmp_path, text):
-    (tmp_path / "a.json").write_text(text)
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
     with pytest.raises(PrepareError, match="E461"):
         read_steps(tmp_path / "a.json")
 
 
 def test_a_trace_comes_back_and_what_is_none_is_refused(tmp_path):
     path = tmp_path / "trace.json"
-    path.write_text(Trace().followed_by("grey", {"settings": {}, "drawn": {}}).to_json())
+    path.write_text(Trace().followed_by("grey", {"settings": {}, "drawn": {}}).to_json(), encoding="utf-8")
     assert read_trace(path).steps[0].name == "grey"
     for text in ("{}x", '{"a": 1}', "[1]", "3"):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(PrepareError, match="E462"):
             read_trace(path)
     with pytest.raises(PrepareError, match="E462"):

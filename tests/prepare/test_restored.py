@@ -77,5 +77,5 @@ def test_the_command_line_writes_what_python_makes(tmp_path, capsys):
     assert told["enhanced_by"] == ["bilateral", "canny"]
     assert told["shape"] == list(GEOMETRY.shape)
     assert (tmp_path / "after.nii.gz.before-after.html").stat().st_size > 10_000
-    recorded = Trace.from_json((tmp_path / "after.nii.gz.trace.json").read_text())
+    recorded = Trace.from_json((tmp_path / "after.nii.gz.trace.json").read_text(encoding="utf-8"))
     assert [step.name for step in recorded.steps] == ["bilateral", "canny"]

@@ -73,10 +73,10 @@ def test_what_is_written_is_what_the_steps_make(body, tmp_path):
 def test_refusals(body, tmp_path):
     with pytest.raises(SettingsError, match="E343"):
         prepare_volume(body, tmp_path / "out.png", steps("grey"))
-    (tmp_path / "there.nii").write_text("mine")
+    (tmp_path / "there.nii").write_text("mine", encoding="utf-8")
     with pytest.raises(SettingsError, match="E340"):
         prepare_volume(body, tmp_path / "there.nii", steps("grey"))
-    assert (tmp_path / "there.nii").read_text() == "mine"
+    assert (tmp_path / "there.nii").read_text(encoding="utf-8") == "mine"
     with pytest.raises(SettingsError, match="E463"):
         prepare_volume(body, tmp_path / "out.nii", steps("grey"), PreparingOptions(volume_number=2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["body", "there.nii"]

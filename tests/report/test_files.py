@@ -44,6 +44,6 @@ def test_a_failure_leaves_the_old_file_and_no_part(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_a_file_is_a_report_error(tmp_path):
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(ReportError):
         write_atomic(tmp_path / "file" / "a.json", b"{}")

@@ -115,9 +115,9 @@ def test_published_files_stand_where_the_user_asked(series, tmp_path):
 
 
 def test_a_disk_that_refuses_is_a_report_error(series, tmp_path):
-    (tmp_path / "out").write_text("a file, not a folder")
+    (tmp_path / "out").write_text("a file, not a folder", encoding="utf-8")
     with pytest.raises(ReportError) as caught:
         write_report(report_on(series), tmp_path / "out")
     assert caught.value.code == "E600"
     assert str(tmp_path) not in caught.value.text()
-    assert Path(tmp_path / "out").read_text() == "a file, not a folder"
+    assert Path(tmp_path / "out").read_text(encoding="utf-8") == "a file, not a folder"

@@ -14,7 +14,7 @@ def test_defaults_need_nothing(tmp_path):
 
 def test_flags_win_over_variables_over_file_over_defaults(tmp_path):
     path = tmp_path / "hounsfield.toml"
-    path.write_text('language = "zh"\nthreads = 3\nmax_files = 7\n')
+    path.write_text('language = "zh"\nthreads = 3\nmax_files = 7\n', encoding="utf-8")
     variables = {"HOUNSFIELD_SETTINGS": str(path), "HOUNSFIELD_THREADS": "2"}
     settings = read_settings({"threads": 1}, variables)
     assert (settings.language, settings.threads, settings.max_files) == ("zh", 1, 7)
@@ -24,7 +24,7 @@ def test_flags_win_over_variables_over_file_over_defaults(tmp_path):
 def test_the_users_folder_is_read_when_no_file_is_named(tmp_path):
     folder = tmp_path / ".config" / "hounsfield"
     folder.mkdir(parents=True)
-    (folder / "hounsfield.toml").write_text("threads = 5\n")
+    (folder / "hounsfield.toml").write_text("threads = 5\n", encoding="utf-8")
     assert read_settings(environment={}, home=tmp_path).threads == 5
     elsewhere = tmp_path / "other"
     assert read_settings(environment={"XDG_CONFIG_HOME": str(elsewhere)}, home=tmp_path).threads == 0
@@ -35,7 +35,7 @@ def test_the_users_folder_is_read_when_no_file_is_named(tmp_path):
 )
 def test_wrong_keys_and_values_are_named(tmp_path, text):
     path = tmp_path / "s.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         read_settings(environment={"HOUNSFIELD_SETTINGS": str(path)})
     assert caught.value.code == "E701"

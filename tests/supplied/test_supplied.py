@@ -83,7 +83,7 @@ def test_a_standard_gives_its_landmarks(capfd, tmp_path):
     phantoms.write_head(tmp_path / "head", HeadPhantom(grid))
     (head,) = read_volumes(tmp_path / "head").volumes
     step = learn_standard([head])
-    (tmp_path / "standard.json").write_text(step.to_json())
+    (tmp_path / "standard.json").write_text(step.to_json(), encoding="utf-8")
     code, data = run(
         capfd, tmp_path / "head", tmp_path / "out.nrrd", "--steps", f"nyul:standard={tmp_path / 'standard.json'}"
     )
@@ -102,7 +102,7 @@ def test_what_is_said_beside_a_file_wins():
 
 def test_settings_of_a_standard_can_be_changed(tmp_path):
     step = learn_standard([read_head()])
-    (tmp_path / "standard.json").write_text(step.to_json())
+    (tmp_path / "standard.json").write_text(step.to_json(), encoding="utf-8")
     (found,) = supply_files([{"step": "nyul", "standard": str(tmp_path / "standard.json"), "above": 12.5}])
     assert found["above"] == 12.5
     assert found["landmarks"] == step.landmarks
@@ -129,8 +129,8 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         supply_files([{"step": "inpaint", "mask": str(tmp_path / "two.nii.gz")}])
     with pytest.raises(ArchiveError):
         supply_files([{"step": "inpaint", "mask": str(tmp_path / "none.nii.gz")}])
-    (tmp_path / "long.json").write_text(" " * (1 << 17))
-    (tmp_path / "other.json").write_text('{"landmarks": "many"}')
+    (tmp_path / "long.json").write_text(" " * (1 << 17), encoding="utf-8")
+    (tmp_path / "other.json").write_text('{"landmarks": "many"}', encoding="utf-8")
     for name in ("none.json", "long.json", "other.json"):
         with pytest.raises(PrepareError, match="E447"):
             supply_files([{"step": "nyul", "standard": str(tmp_path / name)}])

@@ -30,5 +30,5 @@ def save_discs(root: Path, count: int = 30) -> Path:
     for seed in range(count):
         picture, objects = draw(seed)
         Image.fromarray(picture).save(root / "JPEGImages" / f"{seed:02d}.png")
-        (root / "Annotations" / f"{seed:02d}.xml").write_text(voc_xml(f"{seed:02d}.png", objects))
+        (root / "Annotations" / f"{seed:02d}.xml").write_text(voc_xml(f"{seed:02d}.png", objects), encoding="utf-8")
     return root

@@ -28,7 +28,7 @@ head_depth = 1
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("discs")
-    (root / "small.toml").write_text(SMALL)
+    (root / "small.toml").write_text(SMALL, encoding="utf-8")
     save_discs(root / "data")
     return root
 
@@ -76,15 +76,15 @@ def test_an_opened_package_finds_objects_in_the_pixels_of_the_image(trained, fol
 
 
 def test_the_run_folder_tells_plan_reasons_and_curves(trained):
-    document = json.loads((trained.run_folder / "plan.json").read_text())
+    document = json.loads((trained.run_folder / "plan.json").read_text(encoding="utf-8"))
     assert document["plan"]["task"] == "detection"
     assert [reason["choice"] for reason in document["reasons"]] == ["grid", "anchors"]
     assert all(reason["en"] and reason["zh"] for reason in document["reasons"])
     assert document["memory_estimate_bytes"]["total"] > 0
-    page = trained.report.read_text()
+    page = trained.report.read_text(encoding="utf-8")
     assert "map50" in page
     assert "medical device" in page
-    assert len((trained.run_folder / "epochs.csv").read_text().splitlines()) == trained.epochs_run + 1
+    assert len((trained.run_folder / "epochs.csv").read_text(encoding="utf-8").splitlines()) == trained.epochs_run + 1
 
 
 def test_two_runs_are_one_and_a_resumed_one_ends_the_same(folder):
@@ -114,7 +114,7 @@ def test_another_network_is_not_known(folder):
 def test_strict_refuses_spoilt_data(folder, tmp_path):
     data = save_discs(tmp_path / "data", 12)
     (data / "JPEGImages/copy.png").write_bytes((data / "JPEGImages/00.png").read_bytes())
-    text = (data / "Annotations/00.xml").read_text()
-    (data / "Annotations/copy.xml").write_text(text.replace("00.png", "copy.png"))
+    text = (data / "Annotations/00.xml").read_text(encoding="utf-8")
+    (data / "Annotations/copy.xml").write_text(text.replace("00.png", "copy.png"), encoding="utf-8")
     with pytest.raises(HounsfieldError, match="E871"):
         train(data, tmp_path / "x.model", TrainOptions(strict=True, threads=1))

@@ -61,13 +61,13 @@ def test_history_and_files_are_written_whole(tmp_path: Path) -> None:
 def test_opening_twice_keeps_what_is_there(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run")
     ledger.open()
-    (ledger.checkpoints / "epoch-000001.json").write_text("{}")
+    (ledger.checkpoints / "epoch-000001.json").write_text("{}", encoding="utf-8")
     ledger.open()
     assert (ledger.checkpoints / "epoch-000001.json").exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(HounsfieldError) as caught:
         Ledger(tmp_path / "file" / "run").open()
     assert caught.value.code == "E841"

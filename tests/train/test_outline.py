@@ -26,7 +26,7 @@ def planned(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> tuple[in
 
 def recipe_of(folder: Path, text: str) -> Path:
     path = folder / "recipe.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -293,7 +293,7 @@ def test_too_few_cases_of_a_class_are_refused_with_counts(tmp_path: Path) -> Non
 
 
 def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(HounsfieldError) as caught:
         train(tmp_path, tmp_path / "file" / "m.model", TrainOptions(threads=1))
     assert caught.value.code == "E841"

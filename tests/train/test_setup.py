@@ -76,7 +76,7 @@ def test_a_fresh_run_removes_the_checkpoints_of_an_earlier_one(tmp_path: Path) -
     data = write_npz(tmp_path / "data")
     task = begin(data, tmp_path)
     old = task.ledger.checkpoints / "epoch-000003.json"
-    old.write_text("{}")
+    old.write_text("{}", encoding="utf-8")
     begin(data, tmp_path, resume=True)
     assert old.exists()
     begin(data, tmp_path)

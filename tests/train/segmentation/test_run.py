@@ -38,7 +38,7 @@ learning_rate = 5e-3
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("discs")
     discs.write_pairs(found / "data", 14)
-    (found / "recipe.toml").write_text(RECIPE)
+    (found / "recipe.toml").write_text(RECIPE, encoding="utf-8")
     return found
 
 
@@ -80,12 +80,12 @@ def test_another_plan_does_not_resume(folder: Path, result: TrainResult) -> None
 
 
 def test_the_run_folder_tells_the_whole_run(result: TrainResult) -> None:
-    plan = json.loads((result.run_folder / "plan.json").read_text())
+    plan = json.loads((result.run_folder / "plan.json").read_text(encoding="utf-8"))
     assert {reason["choice"] for reason in plan["reasons"]} >= {"network", "spacing", "prepare", "patch", "learning"}
-    lines = (result.run_folder / "epochs.csv").read_text().splitlines()
+    lines = (result.run_folder / "epochs.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "epoch,learning_rate,training_loss,tuning_loss,tuning_dice,seconds"
     assert len(lines) == 4
-    page = result.report.read_text()
+    page = result.report.read_text(encoding="utf-8")
     assert "Dice" in page
     assert "医疗器械" in page
     assert (result.run_folder / "learning-curve-dice.svg").exists()
@@ -118,14 +118,14 @@ def test_the_mask_lies_on_the_grid_of_the_image(folder: Path, package: ModelPack
 def test_evaluation_writes_figures_cases_and_a_page(folder: Path, package: ModelPackage, tmp_path: Path) -> None:
     table = read_masked(folder / "data")
     found = evaluate_masks(package, table, tmp_path / "out")
-    data = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    data = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
     assert data["n"] == 14
     assert data["distance_unit"] == "samples"
     assert data["metrics"]["dice"]["value"] == pytest.approx(np.mean([case.figures["dice"] for case in found.cases]))
     assert set(data["metrics"]) == {"dice", "dice foreground", "hd95 foreground", "assd foreground"}
-    lines = (tmp_path / "out" / "cases.csv").read_text().splitlines()
+    lines = (tmp_path / "out" / "cases.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 15
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 8
     assert "参考标准" in page
     assert "http" not in page.replace("http-equiv", "")

@@ -131,7 +131,9 @@ def test_the_network_of_a_plan_answers_for_its_anchors(ratio):
 
 def test_reasons_name_the_figures_in_both_languages():
     plan = planned(table_of((3, 40), spread=0.001))
-    grid, anchors = plan.reasons
+    grid, anchors, epochs, batch = plan.reasons
+    assert str(plan.learning.epochs) in epochs.text("en")
+    assert str(plan.learning.batch_size) in batch.text("zh")
     for language in ("en", "zh"):
         for figure in (plan.network.rows, plan.network.columns, 40, grid.facts["left"]):
             assert str(figure) in grid.text(language)

@@ -78,7 +78,7 @@ def test_an_opened_package_finds_objects_in_the_pixels_of_the_image(trained, fol
 def test_the_run_folder_tells_plan_reasons_and_curves(trained):
     document = json.loads((trained.run_folder / "plan.json").read_text(encoding="utf-8"))
     assert document["plan"]["task"] == "detection"
-    assert [reason["choice"] for reason in document["reasons"]] == ["grid", "anchors"]
+    assert [reason["choice"] for reason in document["reasons"]] == ["grid", "anchors", "batch_size"]
     assert all(reason["en"] and reason["zh"] for reason in document["reasons"])
     assert document["memory_estimate_bytes"]["total"] > 0
     page = trained.report.read_text(encoding="utf-8")

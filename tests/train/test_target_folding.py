@@ -206,7 +206,7 @@ def test_standardised_numbers_have_mean_0_and_deviation_1_and_come_back(centre, 
     values = centre + spread * np.random.default_rng(0).normal(size=(50, 1))
     values[::7] = NAN
     parts = TargetParts(part_of(values), part_of(values[:20] + spread), None)
-    plan = _with_scale(plan_of(LearningTask.REGRESSION, replace(FORMS["pooled"], class_count=1), ("x",)), parts)
+    plan = _with_scale(plan_of(LearningTask.REGRESSION, replace(FORMS["pooled"], class_count=1), ("x",)), values)
     way = Targets(plan, parts)
     learned = way.targets.double().numpy()
     assert np.nanmean(learned) == pytest.approx(0, abs=1e-2)

@@ -18,8 +18,8 @@ from hounsfield.errors import HounsfieldError, SettingsError  # noqa: E402
 from hounsfield.train import tune as module  # noqa: E402
 from hounsfield.train.augment import Affine  # noqa: E402
 from hounsfield.train.fingerprint import Fingerprint  # noqa: E402
+from hounsfield.train.foresight import foresee  # noqa: E402
 from hounsfield.train.options import TrainOptions  # noqa: E402
-from hounsfield.train.outline import foresee  # noqa: E402
 from hounsfield.train.parts import Parts  # noqa: E402
 from hounsfield.train.recipe import Recipe, read_recipe  # noqa: E402
 from hounsfield.train.space import Ground, make_space, recipe_of  # noqa: E402
@@ -49,7 +49,7 @@ def test_the_same_seed_searches_alike_and_begins_with_the_plan(tmp_path: Path) -
         (trial.choice, trial.score, trial.state) for trial in second.trials
     ]
     assert without_names(first.recipe) == without_names(second.recipe)
-    plan = foresee(tmp_path / "data", QUICK).outline.plan
+    plan = foresee(tmp_path / "data", QUICK).plan
     assert first.trials[0].choice["network"] == plan.network.name
     assert first.trials[0].choice["learning_rate"] == plan.learning.learning_rate
     assert first.trials[0].choice["augmentation"] == "plan"
@@ -63,7 +63,7 @@ def test_training_with_the_recipe_obeys_the_plan_of_the_best_trial(
     way = module.Classification
     monkeypatch.setattr(module, "Classification", lambda plan, parts: (plans.append(plan), way(plan, parts))[1])
     result = search(tmp_path)
-    again = foresee(tmp_path / "data", TrainOptions(recipe=result.recipe, threads=1)).outline.plan
+    again = foresee(tmp_path / "data", TrainOptions(recipe=result.recipe, threads=1)).plan
     best = plans[result.trials.index(result.best)]
     assert again.model_dump(exclude={"reasons", "name", "time_limit_seconds"}) == best.model_dump(
         exclude={"reasons", "name", "time_limit_seconds"}

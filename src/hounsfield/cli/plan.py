@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,13 +21,14 @@ from hounsfield.cli.training_flags import (
     Seed,
     Size,
     Strict,
+    Task,
     Time,
     duration,
     words,
 )
 
 if TYPE_CHECKING:
-    from hounsfield.train.outline import Foresight
+    from hounsfield.train.foresight import Foresight
 
 
 def plan(
@@ -46,6 +46,7 @@ def plan(
     name: Name = None,
     threads: Arithmetic = None,
     strict: Strict = False,
+    task: Task = "auto",
     as_json: Json = False,
     language: Tongue = None,
     quiet: Quiet = False,
@@ -60,8 +61,8 @@ def plan(
     from hounsfield.settings import calm_threads, read_settings
 
     calm_threads()
+    from hounsfield.train.foresight import foresee
     from hounsfield.train.options import TrainOptions
-    from hounsfield.train.outline import foresee
 
     talk = Talk(as_json, read_settings({"language": language}).language, quiet)
     options = TrainOptions(
@@ -74,6 +75,7 @@ def plan(
         batch_size=batch_size,
         learning_rate=learning_rate,
         strict=strict,
+        task=task,
         class_names=words(classes),
         name=name,
         threads=threads,
@@ -89,31 +91,32 @@ def plan(
 def _as_data(found: "Foresight") -> dict[str, Any]:
     from hounsfield.train.ledger import plan_facts
 
-    outline = found.outline
+    data = found.data
     return {
-        "data": outline.table.name,
-        "layout": outline.table.layout,
-        "cases": len(outline.table),
-        "classes": outline.table.counts(),
-        "fingerprint": asdict(outline.fingerprint),
-        "document": plan_facts(outline.plan, found.memory),
+        "data": data.data_name,
+        "layout": data.layout,
+        "task": data.task.value,
+        "cases": data.case_count,
+        "classes": data.counts,
+        "fingerprint": dict(data.fingerprint),
+        "document": plan_facts(found.plan, found.memory),
         "machine": {"cores": found.cores, "available_bytes": found.available_bytes},
         "fits": found.fits,
-        "parts": found.parts(),
-        "left_out": found.left_out(),
-        "issues": [{"code": issue.code, "severity": issue.severity.value} for issue in outline.issues],
+        "parts": data.parts,
+        "left_out": data.left_out,
+        "issues": [{"code": issue.code, "severity": issue.severity.value} for issue in data.issues],
     }
 
 
 def _lines(found: dict[str, Any], talk: Talk, output: Path | None) -> Iterator[str]:
     document = found["document"]
     chosen = document["plan"]
-    yield f"{found['data']} ({found['layout']})"
+    yield f"{found['data']} ({found['layout']}, {found['task']})"
     yield f"{talk.label('data-cases')}: {found['cases']}"
     yield f"{talk.label('plan-found')}: {_said(found['fingerprint'])}"
     yield f"{talk.label('plan-prepare')}: {' > '.join(step['step'] for step in chosen['prepare'])}"
     yield f"{talk.label('plan-network')}: {_said(chosen['network'])}"
-    yield f"{talk.label('plan-augment')}: {', '.join(kind['kind'] for kind in chosen['augment']) or '-'}"
+    yield f"{talk.label('plan-augment')}: {_augmentation(chosen['augment']) or '-'}"
     yield f"{talk.label('plan-learning')}: {_said(chosen['learning'])}"
     for reason in document["reasons"]:
         yield f"{talk.label('plan-why')} ({reason['choice']}): {reason[talk.language]}"
@@ -130,5 +133,18 @@ def _lines(found: dict[str, Any], talk: Talk, output: Path | None) -> Iterator[s
         yield f"{talk.label('written')}: {output}"
 
 
+def _augmentation(chosen: list[dict[str, Any]] | dict[str, Any]) -> str:
+    """Return the kinds of augmentation, or the settings of the one that changes images and boxes together."""
+    return _said(chosen) if isinstance(chosen, dict) else ", ".join(kind["kind"] for kind in chosen)
+
+
 def _said(facts: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    return ", ".join(f"{name} {_value(value)}" for name, value in facts.items() if value is not None)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return f"({_said(value)})"
+    if isinstance(value, (list, tuple)):
+        return " x ".join(map(_value, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

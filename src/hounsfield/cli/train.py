@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from hounsfield.cli.training_flags import (
     Seed,
     Size,
     Strict,
+    Task,
     Time,
     duration,
     words,
@@ -47,10 +48,7 @@ def train(
     name: Name = None,
     threads: Arithmetic = None,
     strict: Strict = False,
-    task: Annotated[
-        Literal["auto", "classification", "regression", "multi-label", "ordinal"],
-        typer.Option("--task", help="What is learned; auto says why it chose."),
-    ] = "auto",
+    task: Task = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,

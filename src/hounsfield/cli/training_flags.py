@@ -1,7 +1,7 @@
 """Flags of the verbs that plan and train, each with its help."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,3 +39,7 @@ Classes = Annotated[str | None, typer.Option("--classes", help="Names for number
 Name = Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")]
 Arithmetic = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse data with anything that would spoil a result.")]
+Task = Annotated[
+    Literal["auto", "classification", "regression", "multi-label", "ordinal"],
+    typer.Option("--task", help="What is learned; auto says why it chose."),
+]

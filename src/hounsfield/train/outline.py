@@ -10,21 +10,17 @@ from hounsfield.cases.description import few_cases
 from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.table import CaseTable
-from hounsfield.cases.targets import AUTO, read_targets
-from hounsfield.cases.task import LearningTask, task_of
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError, SettingsError
-from hounsfield.machine import available_memory
-from hounsfield.train.events import Talk, TrainEvent, issue_event, silent
+from hounsfield.train.events import Talk, TrainEvent, issue_event
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
-from hounsfield.train.gather import choose_parts, gather_parts
-from hounsfield.train.ledger import usable_cores
+from hounsfield.train.gather import choose_parts
 from hounsfield.train.memory import MemoryEstimate, estimate_memory
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.parts import Parts
 from hounsfield.train.plan import Plan
 from hounsfield.train.planner import make_plan
-from hounsfield.train.recipe import Recipe, read_recipe
+from hounsfield.train.recipe import Recipe
 
 PlanT = TypeVar("PlanT", bound=Plan)
 
@@ -54,75 +50,6 @@ class Outline:
         """What the run is estimated to hold."""
         count = sum(map(len, self.chosen.values()))
         return estimate_memory(self.plan.network, count, self.plan.learning.batch_size)
-
-
-@dataclass(frozen=True)
-class Foresight:
-    """A plan explained.
-
-    Attributes:
-        outline: data, examination, fingerprint and parts; its plan is the one that ``train`` would write.
-        memory: what the run is estimated to hold.
-        available_bytes: what the machine has left, None when that is unknown.
-        cores: cores that this process may use.
-    """
-
-    outline: Outline
-    memory: MemoryEstimate
-    available_bytes: int | None
-    cores: int
-
-    @property
-    def fits(self) -> bool:
-        """Whether the run fits into what the machine has left."""
-        return self.available_bytes is None or self.memory.total_bytes <= self.available_bytes
-
-    def parts(self) -> dict[str, dict[str, int]]:
-        """Return the cases of each class in each part."""
-        table = self.outline.table
-        return {part: table.select(indices).counts() for part, indices in self.outline.chosen.items()}
-
-    def left_out(self) -> int:
-        """Return how many cases are in no part: without label, unreadable, or a copy of one that is held back."""
-        return len(self.outline.table) - sum(map(len, self.outline.chosen.values()))
-
-
-def foresee(data: Path, options: TrainOptions | None = None, talk: Talk = silent) -> Foresight:
-    """Return the plan that ``train`` with the same options would obey, and why, without learning anything.
-
-    Args:
-        data: what ``train`` takes.
-        options: as for ``train``.
-        talk: told of the issues of the data and of progress.
-
-    Raises:
-        DatasetError: the data cannot be learned from; ``E872``, their task is planned while it is trained.
-        SettingsError: an option or the recipe is wrong.
-
-    Example:
-        >>> import numpy as np
-        >>> images = np.random.default_rng(0).integers(0, 255, (60, 28, 28), dtype=np.uint8)
-        >>> np.savez("tiny.npz", train_images=images, train_labels=np.arange(60)[:, None] % 2)
-        >>> foresight = foresee(Path("tiny.npz"), TrainOptions(threads=1))
-        >>> foresight.outline.plan.network.name, foresight.parts()["tuning"]
-        ('article', {'0': 4, '1': 4})
-    """
-    task = task_of(data)
-    if task is not LearningTask.CLASSIFICATION:
-        raise DatasetError("E872", data=Path(data).name, found=task)
-    wanted = options or TrainOptions()
-    recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
-    wanted = replace(wanted, name=wanted.name or recipe.model.name)
-    targets = read_targets(Path(data), wanted.task if wanted.task != AUTO else recipe.task, recipe.targets)
-    if targets is not None:
-        raise DatasetError("E872", data=Path(data).name, found=targets.task)
-    found = outline_run(data, wanted, recipe, wanted.threads or usable_cores(), talk)
-    if has_open_range(found.plan, recipe):
-        parts = gather_parts(
-            found.table, found.examination, found.chosen, found.plan, recipe.model.input.quantity, talk
-        )
-        found = replace(found, plan=with_range(found.plan, recipe, parts))
-    return Foresight(found, found.memory, available_memory(), usable_cores())
 
 
 def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> Outline:

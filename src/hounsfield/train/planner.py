@@ -138,7 +138,7 @@ def _learning(
         facts: dict[str, str | int | float] = {"ratio": round(ratio, 1)}
         reasons = (Reason(choice="balance", key="ui.train.reason.balance", facts=facts),)
     values |= recipe.learning
-    reasons += _length_reasons(options, recipe, values, count)
+    reasons += length_reasons(options, recipe, values, count)
     named = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.learning_rate}
     values |= {key: value for key, value in named.items() if value is not None}
     try:
@@ -147,7 +147,7 @@ def _learning(
         raise SettingsError("E830", found=faults_of(error)) from error
 
 
-def _length_reasons(options: TrainOptions, recipe: Recipe, values: dict[str, Any], count: int) -> tuple[Reason, ...]:
+def length_reasons(options: TrainOptions, recipe: Recipe, values: dict[str, Any], count: int) -> tuple[Reason, ...]:
     """Return why the run is as long and its batches as large as they are, where nobody asked for it."""
     epochs: dict[str, str | int | float] = {"epochs": values["epochs"], "count": count}
     batch: dict[str, str | int | float] = {"batch_size": values["batch_size"], "count": count}

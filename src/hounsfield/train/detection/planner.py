@@ -1,6 +1,7 @@
 """The planner of a detector: grid, anchors, batch and schedule from the boxes that were found, each with its reason."""
 
 import math
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from hounsfield.train.detection.plan import DetectionPlan
 from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_of
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Optimisation, Reason, SplitPlan
+from hounsfield.train.planner import length_reasons
 from hounsfield.train.recipe import Recipe, faults_of
 
 WANTED_SIDE = 20
@@ -47,12 +49,16 @@ def plan_detection(
     rows, columns, scale, grid_reason = _grid(options, shapes, np.sqrt(lengths.prod(1)), labels)
     ratios = _ratios(lengths)
     levels = _levels(np.sqrt(lengths.prod(1)) * scale, labels)
-    learning = _learning(options, recipe, len(table))
+    learning, length = _learning(options, recipe, len(table))
     asked = {**recipe.network, **({"name": options.network} if options.network else {})}
     if asked.pop("name", "retina") != "retina":
         raise SettingsError("E831", found=str(options.network or recipe.network["name"]), expected="retina")
     anchors = ", ".join(f"{side:g} / {level.stride}" for level in levels for side in level.sides)
-    reasons = (grid_reason, Reason(choice="anchors", key="ui.train.reason.anchors", facts={"anchors": anchors}))
+    reasons = (
+        grid_reason,
+        Reason(choice="anchors", key="ui.train.reason.anchors", facts={"anchors": anchors}),
+        *length,
+    )
     network = {"class_count": len(table.class_names), "rows": rows, "columns": columns, "anchors": len(ratios), **asked}
     try:
         form = RetinaSettings.model_validate(network)
@@ -124,9 +130,9 @@ def _levels(roots: np.ndarray[tuple[int], np.dtype[np.float64]], labels: Shapes)
     )
 
 
-def _learning(options: TrainOptions, recipe: Recipe, count: int) -> Optimisation:
+def _learning(options: TrainOptions, recipe: Recipe, count: int) -> tuple[Optimisation, tuple[Reason, ...]]:
     training = max(1, round(count * SplitPlan().training))
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "epochs": max(12, min(150, round(SAMPLES / training))),
         "batch_size": max(1, min(8, training // 4)),
         "learning_rate": 2e-3,
@@ -135,10 +141,11 @@ def _learning(options: TrainOptions, recipe: Recipe, count: int) -> Optimisation
         "average_decay": 0.99,
     }
     values |= recipe.learning
+    reasons = length_reasons(options, recipe, values, training)
     named = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.learning_rate}
     values |= {key: value for key, value in named.items() if value is not None}
     try:
-        return Optimisation.model_validate(values)
+        return Optimisation.model_validate(values), reasons
     except ValidationError as error:
         raise SettingsError("E830", found=faults_of(error)) from error
 

@@ -1,11 +1,13 @@
 """The whole of a detector's run, one function an arrow: data → plan → weights → package → report."""
 
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import torch
 
-from hounsfield.cases.boxed_guard import examine_boxes
+from hounsfield.cases.boxed import BoxTable
+from hounsfield.cases.boxed_guard import BoxExamination, examine_boxes
 from hounsfield.cases.boxed_layouts import read_boxed
 from hounsfield.core.quality import QualityIssue
 from hounsfield.machine import available_memory
@@ -21,11 +23,49 @@ from hounsfield.train.detection.planner import estimate_detection, plan_detectio
 from hounsfield.train.detection.way import Detection
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.memory import check_memory
+from hounsfield.train.memory import MemoryEstimate, check_memory
 from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.outline import tell_issues
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.setup import choose_threads, command_of, enter_run
+
+
+@dataclass(frozen=True)
+class BoxOutline:
+    """A run before its images are prepared.
+
+    Attributes:
+        table: the data set.
+        examination: what was found in it.
+        plan: what the run obeys.
+        chosen: indices of the images of each part.
+    """
+
+    table: BoxTable
+    examination: BoxExamination
+    plan: DetectionPlan
+    chosen: dict[str, tuple[int, ...]]
+
+    @property
+    def memory(self) -> MemoryEstimate:
+        """What the run is estimated to hold."""
+        return estimate_detection(self.plan, sum(map(len, self.chosen.values())))
+
+
+def outline_boxes(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> BoxOutline:
+    """Read, examine, plan and split a data set of boxes; nothing is prepared yet.
+
+    Raises:
+        DatasetError: the data cannot be learned from.
+        SettingsError: an option or the recipe is wrong.
+    """
+    table = read_boxed(data, options.class_names or tuple(entry.name for entry in recipe.classes) or None)
+    found = examine_boxes(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
+    tell_issues(table.name, found.issues, options, talk)
+    plan = plan_detection(options, recipe, table, found.shapes, threads)
+    for reason in plan.reasons:
+        talk(TrainEvent(reason.key, reason.facts))
+    return BoxOutline(table, found, plan, choose_box_parts(table, found, plan.split))
 
 
 def train_detector(
@@ -39,20 +79,15 @@ def train_detector(
         HounsfieldError: ``E835`` too little memory, ``E836`` another run is in the folder, ``E837`` the loss is no
             number.
     """
-    table = read_boxed(data, options.class_names or tuple(entry.name for entry in recipe.classes) or None)
-    found = examine_boxes(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    tell_issues(table.name, found.issues, options, talk)
-    plan = plan_detection(options, recipe, table, found.shapes, choose_threads(options, ledger))
-    for reason in plan.reasons:
-        talk(TrainEvent(reason.key, reason.facts))
-    chosen = choose_box_parts(table, found, plan.split)
-    memory = estimate_detection(plan, sum(map(len, chosen.values())))
+    outline = outline_boxes(data, options, recipe, choose_threads(options, ledger), talk)
+    plan, found = outline.plan, outline.examination
+    memory = outline.memory
     check_memory(memory, available_memory())
     key = "ui.train.preparing"
     parts = gather_box_parts(
-        table,
+        outline.table,
         found,
-        chosen,
+        outline.chosen,
         plan,
         lambda done, total: talk(TrainEvent(key, {"done": done, "total": total}, done, total)),
     )
@@ -62,7 +97,7 @@ def train_detector(
     export_detector(way.build(), plan.interface(), torch.from_numpy(parts.tuning.images[:1]))
     outcome = learn(way, ledger, talk, is_resumed=options.resume)
     talk(TrainEvent("ui.train.measuring"))
-    packed = pack_detector(plan, recipe, parts, (table.name, command), outcome.weights, output)
+    packed = pack_detector(plan, recipe, parts, (outline.table.name, command), outcome.weights, output)
     page = run_page(plan, outcome.progress, packed.assessments, found.issues)
     return result_of(packed, outcome.progress, ledger.write_file("report.html", page.encode()), ledger, output)
 

@@ -16,7 +16,7 @@ from hounsfield.train.memory import MemoryEstimate, estimate_of
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.outline import tell_issues
 from hounsfield.train.recipe import Recipe
-from hounsfield.train.segmentation.fingerprint import take_mask_fingerprint
+from hounsfield.train.segmentation.fingerprint import MaskFingerprint, take_mask_fingerprint
 from hounsfield.train.segmentation.gather import choose_masked_parts, gather_masked_parts
 from hounsfield.train.segmentation.patches import PreparedParts
 from hounsfield.train.segmentation.plan import SegmentationPlan
@@ -50,13 +50,36 @@ class MaskTask:
     command: str
 
 
-def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk) -> MaskTask:
-    """Read, plan, split and prepare a data set of masks.
+@dataclass(frozen=True)
+class MaskOutline:
+    """A run before its images are prepared.
+
+    Attributes:
+        table: the data set.
+        examination: what was found in it.
+        fingerprint: the facts that the plan was chosen by.
+        plan: what the run obeys; centre and scale of the network's input are still open.
+        chosen: indices of the cases of each part.
+    """
+
+    table: MaskTable
+    examination: MaskedExamination
+    fingerprint: MaskFingerprint
+    plan: SegmentationPlan
+    chosen: dict[str, tuple[int, ...]]
+
+    @property
+    def memory(self) -> MemoryEstimate:
+        """What the run is estimated to hold."""
+        return estimate_mask_memory(self.plan, self.fingerprint.shape, sum(map(len, self.chosen.values())))
+
+
+def outline_masks(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> MaskOutline:
+    """Read, examine, plan and split a data set of masks; nothing is prepared yet.
 
     Raises:
         DatasetError: the data cannot be learned from.
         SettingsError: an option or the recipe is wrong.
-        HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
     table = _named(read_masked(data), options, recipe)
     facts = {"cases": len(table), "classes": ", ".join(table.label_names), "data": table.name}
@@ -68,15 +91,28 @@ def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledg
     if not usable:
         raise DatasetError("E862", part="training", found=0, expected=2)
     found = take_mask_fingerprint(table, usable)
-    draft = make_mask_plan(options, recipe, found, table, choose_threads(options, ledger))
-    for reason in draft.reasons:
+    plan = make_mask_plan(options, recipe, found, table, threads)
+    for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
-    chosen = choose_masked_parts(table, examination.groups, draft.split, examination.unusable)
-    estimate = estimate_mask_memory(draft, found.shape, sum(map(len, chosen.values())))
+    chosen = choose_masked_parts(table, examination.groups, plan.split, examination.unusable)
+    return MaskOutline(table, examination, found, plan, chosen)
+
+
+def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk) -> MaskTask:
+    """Read, plan, split and prepare a data set of masks.
+
+    Raises:
+        DatasetError: the data cannot be learned from.
+        SettingsError: an option or the recipe is wrong.
+        HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
+    """
+    found = outline_masks(data, options, recipe, choose_threads(options, ledger), talk)
+    table, examination = found.table, found.examination
+    estimate = found.memory
     tell_memory(estimate, talk)
-    parts = gather_masked_parts(table, examination.groups, chosen, draft, talk)
+    parts = gather_masked_parts(table, examination.groups, found.chosen, found.plan, talk)
     tell_parts(parts.sizes, len(table), talk)
-    plan = _with_range(draft, recipe, parts)
+    plan = with_mask_range(found.plan, recipe, parts)
     command = command_of(data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
     return MaskTask(table, examination, recipe, plan, parts, ledger, command)
@@ -106,7 +142,7 @@ def _named(table: MaskTable, options: TrainOptions, recipe: Recipe) -> MaskTable
     return replace(table, label_names=whole)
 
 
-def _with_range(draft: SegmentationPlan, recipe: Recipe, parts: PreparedParts) -> SegmentationPlan:
+def with_mask_range(draft: SegmentationPlan, recipe: Recipe, parts: PreparedParts) -> SegmentationPlan:
     """Return the plan with the centre and scale of the training images."""
     if {"centre", "scale"} & set(recipe.network):
         return draft

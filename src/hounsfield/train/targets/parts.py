@@ -57,11 +57,21 @@ def target_parts(parts: Parts, targets: TargetTable, chosen: dict[str, tuple[int
     Raises:
         DatasetError: ``E856``, a target cannot be learned or judged: it never varies in a part.
     """
+    values = values_of(targets, chosen)
+    test = TargetPart(parts.test, values["test"]) if parts.test else None
+    return TargetParts(TargetPart(parts.training, values["training"]), TargetPart(parts.tuning, values["tuning"]), test)
+
+
+def values_of(targets: TargetTable, chosen: dict[str, tuple[int, ...]]) -> dict[str, Values]:
+    """Return the targets (case, column) of each part.
+
+    Raises:
+        DatasetError: ``E856``, a target cannot be learned or judged: it never varies in a part.
+    """
     values = {name: targets.values[list(indices)] for name, indices in chosen.items()}
     for name in ("training", "tuning"):
         _check_varies(name, values[name], targets)
-    test = TargetPart(parts.test, values["test"]) if parts.test else None
-    return TargetParts(TargetPart(parts.training, values["training"]), TargetPart(parts.tuning, values["tuning"]), test)
+    return values
 
 
 def _check_varies(part: str, values: Values, targets: TargetTable) -> None:

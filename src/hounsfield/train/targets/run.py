@@ -9,12 +9,13 @@ from hounsfield.cases.description import few_cases
 from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.targets import AUTO, TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
+from hounsfield.core.quality import QualityIssue
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
-from hounsfield.train.fingerprint import take_fingerprint
+from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.memory import estimate_memory
+from hounsfield.train.memory import MemoryEstimate, estimate_memory
 from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.outline import tell_issues, with_range
 from hounsfield.train.page import Story
@@ -27,7 +28,7 @@ from hounsfield.train.setup import (
     tell_parts,
 )
 from hounsfield.train.targets.packing import pack_targets, rehearse_targets
-from hounsfield.train.targets.parts import TargetParts, target_parts
+from hounsfield.train.targets.parts import TargetParts, Values, target_parts, values_of
 from hounsfield.train.targets.plan import TargetPlan, make_target_plan
 from hounsfield.train.targets.statement import TargetFacts
 from hounsfield.train.targets.way import Targets
@@ -93,6 +94,56 @@ def train_targets(asked: Asked, found: TargetTable, output: Path, ledger: Ledger
     return conclude(story, packed.weights_digest, ledger, output)
 
 
+@dataclass(frozen=True)
+class TargetOutline:
+    """A run before its images are prepared.
+
+    Attributes:
+        targets: the data set.
+        examination: what was found in it.
+        issues: the same, and strata with too few cases.
+        fingerprint: the facts that the plan was chosen by.
+        plan: what the run obeys; centre and scale of the network's input may still be open.
+        chosen: indices of the cases of each part.
+    """
+
+    targets: TargetTable
+    examination: Examination
+    issues: tuple[QualityIssue, ...]
+    fingerprint: Fingerprint
+    plan: TargetPlan
+    chosen: dict[str, tuple[int, ...]]
+
+    @property
+    def memory(self) -> MemoryEstimate:
+        """What the run is estimated to hold."""
+        count = sum(map(len, self.chosen.values()))
+        return estimate_memory(self.plan.network, count, self.plan.learning.batch_size)
+
+
+def outline_targets(asked: Asked, found: TargetTable, threads: int, talk: Talk) -> TargetOutline:
+    """Examine, plan and split a data set of targets; nothing is prepared yet.
+
+    Raises:
+        DatasetError: the data cannot be learned from; ``E856``, a target never varies.
+        SettingsError: an option or the recipe is wrong.
+    """
+    table, options, recipe = found.table, asked.options, asked.recipe
+    facts = {"cases": len(table), "task": found.task.value, "targets": ", ".join(found.names[:20]), "data": table.name}
+    talk(TrainEvent("ui.train.read.targets", facts))
+    examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
+    issues = (*examination.issues, *few_cases(table, examination))
+    tell_issues(table.name, issues, options, talk)
+    readable = sorted(set(range(len(table))) - set(examination.unreadable))
+    seen = take_fingerprint(table, readable)
+    draft = make_target_plan(options, recipe, seen, found, threads)
+    for reason in draft.reasons:
+        talk(TrainEvent(reason.key, reason.facts))
+    chosen = choose_parts(table, examination, draft.split)
+    plan = _with_scale(draft, values_of(found, chosen)["training"])
+    return TargetOutline(found, examination, issues, seen, plan, chosen)
+
+
 def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk) -> TargetTask:
     """Examine, plan, split and prepare a data set of targets.
 
@@ -101,32 +152,24 @@ def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk)
         SettingsError: an option or the recipe is wrong.
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
-    table, options, recipe = found.table, asked.options, asked.recipe
-    facts = {"cases": len(table), "task": found.task.value, "targets": ", ".join(found.names[:20]), "data": table.name}
-    talk(TrainEvent("ui.train.read.targets", facts))
-    examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    tell_issues(table.name, (*examination.issues, *few_cases(table, examination)), options, talk)
-    readable = sorted(set(range(len(table))) - set(examination.unreadable))
-    seen = take_fingerprint(table, readable)
-    draft = make_target_plan(options, recipe, seen, found, choose_threads(options, ledger))
-    for reason in draft.reasons:
-        talk(TrainEvent(reason.key, reason.facts))
-    chosen = choose_parts(table, examination, draft.split)
-    estimate = estimate_memory(draft.network, sum(map(len, chosen.values())), draft.learning.batch_size)
+    options, recipe = asked.options, asked.recipe
+    outline = outline_targets(asked, found, choose_threads(options, ledger), talk)
+    table, examination, draft = found.table, outline.examination, outline.plan
+    estimate = outline.memory
     tell_memory(estimate, talk)
-    prepared = gather_parts(table, examination, chosen, draft, recipe.model.input.quantity, talk)
-    parts = target_parts(prepared, found, chosen)
+    prepared = gather_parts(table, examination, outline.chosen, draft, recipe.model.input.quantity, talk)
+    parts = target_parts(prepared, found, outline.chosen)
     tell_parts(parts.sizes, len(table), talk)
-    plan = _with_scale(with_range(draft, recipe, prepared), parts)
+    plan = with_range(draft, recipe, prepared)
     command = command_of(asked.data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
     return TargetTask(found, examination, plan, parts, TargetFacts(recipe, table.name, parts.sizes, command))
 
 
-def _with_scale(plan: TargetPlan, parts: TargetParts) -> TargetPlan:
+def _with_scale(plan: TargetPlan, training: Values) -> TargetPlan:
     """Return the plan with mean and deviation of the number in the training part."""
     if plan.task is not LearningTask.REGRESSION:
         return plan
-    values = parts.training.values[:, 0]
+    values = training[:, 0]
     centre, scale = float(np.nanmean(values)), float(np.nanstd(values))
     return plan.model_copy(update={"target_centre": float(f"{centre:.9g}"), "target_scale": float(f"{scale:.9g}")})

@@ -10,6 +10,9 @@ torch = pytest.importorskip("torch")
 from pydantic import TypeAdapter, ValidationError  # noqa: E402
 from scipy import ndimage  # noqa: E402
 
+from hounsfield.train.artefacts.magnetic import Ghosting, Motion, RicianNoise, Spike  # noqa: E402
+from hounsfield.train.artefacts.ultrasound import DepthGain, Shadow, Speckle  # noqa: E402
+from hounsfield.train.artefacts.x_ray import Collimation, DoseNoise  # noqa: E402
 from hounsfield.train.augment import (  # noqa: E402
     Affine,
     Augmentation,
@@ -25,6 +28,7 @@ from hounsfield.train.augment import (  # noqa: E402
     augment_with_masks,
 )
 from hounsfield.train.chance import generator_at  # noqa: E402
+from hounsfield.train.elastic import Elastic  # noqa: E402
 
 KINDS = [
     Affine(rotation_degrees=20, scale=(0.8, 1.2), aspect=0.1, shift_fraction=0.1, shear=0.1, flip_probability=0.5),
@@ -36,6 +40,16 @@ KINDS = [
     Noise(probability=0.7, deviation=0.1),
     Erase(probability=0.5),
     Invert(probability=0.5),
+    Elastic(probability=0.8, strength=0.4),
+    Ghosting(probability=0.8),
+    Motion(probability=0.8),
+    RicianNoise(probability=0.8, deviation=0.1),
+    Spike(probability=0.8),
+    DepthGain(probability=0.8),
+    Shadow(probability=0.8),
+    Speckle(probability=0.8),
+    Collimation(probability=0.5, reach=0.3),
+    DoseNoise(probability=0.8),
 ]
 
 
@@ -197,7 +211,7 @@ def test_bias_field_is_smooth_and_positive() -> None:
 def test_recipe_form_names_the_kind_and_refuses_what_it_does_not_know() -> None:
     reader = TypeAdapter(Augmentation)
     assert reader.validate_python({"kind": "affine", "rotation_degrees": 5}) == Affine(rotation_degrees=5)
-    for wrong in ({"kind": "elastic"}, {"kind": "affine", "rotation": 5}, {"kind": "blur", "probability": 2}):
+    for wrong in ({"kind": "wobble"}, {"kind": "affine", "rotation": 5}, {"kind": "blur", "probability": 2}):
         with pytest.raises(ValidationError):
             reader.validate_python(wrong)
 
@@ -233,7 +247,8 @@ def test_mirrored_masks_are_exactly_mirrored() -> None:
 def test_kinds_that_change_samples_leave_masks_and_labels_stay_labels() -> None:
     masks = torch.randint(0, 3, (4, 1, 24, 24), generator=torch.Generator().manual_seed(0))
     images = torch.rand(4, 1, 1, 24, 24, generator=torch.Generator().manual_seed(1))
-    changed, labels = augment_with_masks(images, masks, KINDS[1:], generator_at(0, "x"))
+    still = [kind for kind in KINDS if not isinstance(kind, Affine | Elastic)]
+    changed, labels = augment_with_masks(images, masks, still, generator_at(0, "x"))
     assert torch.equal(labels, masks)
     assert not torch.equal(changed, images)
     _, turned = augment_with_masks(images, masks, KINDS, generator_at(0, "x"))

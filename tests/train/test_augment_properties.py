@@ -10,6 +10,9 @@ torch = pytest.importorskip("torch")
 from pydantic import ValidationError  # noqa: E402
 from scipy import ndimage  # noqa: E402
 
+from hounsfield.train.artefacts.magnetic import Ghosting, Motion, RicianNoise, Spike  # noqa: E402
+from hounsfield.train.artefacts.ultrasound import DepthGain, Shadow, Speckle  # noqa: E402
+from hounsfield.train.artefacts.x_ray import Collimation, DoseNoise  # noqa: E402
 from hounsfield.train.augment import (  # noqa: E402
     Affine,
     Background,
@@ -25,6 +28,7 @@ from hounsfield.train.augment import (  # noqa: E402
     augment,
     augment_with_masks,
 )
+from hounsfield.train.elastic import Elastic  # noqa: E402
 from hounsfield.train.planner import LARGE_AUGMENT, SMALL_AUGMENT  # noqa: E402
 
 IDENTITIES = [
@@ -38,6 +42,20 @@ IDENTITIES = [
     Invert(probability=0),
     LowResolution(probability=0),
     Noise(probability=0),
+    Elastic(probability=1, strength=0),
+    Elastic(probability=0),
+    Ghosting(probability=0),
+    Ghosting(probability=1, strength=(0, 0)),
+    Motion(probability=1, shift_fraction=0),
+    Motion(probability=0),
+    RicianNoise(probability=0),
+    Spike(probability=0),
+    Spike(probability=1, amplitude=(0, 0)),
+    DepthGain(probability=1, gain=0, slope=0),
+    Shadow(probability=0),
+    Speckle(probability=1, deviation=(0, 0)),
+    Collimation(probability=1, reach=0),
+    DoseNoise(probability=0),
 ]
 SURE = [
     Affine(rotation_degrees=25, scale=(0.8, 1.2), shift_fraction=0.1, shear=0.1),
@@ -49,6 +67,16 @@ SURE = [
     Gamma(exponent=(1.5, 2)),
     Invert(probability=1),
     Noise(probability=1, deviation=0.1),
+    Elastic(probability=1, spans=2, strength=0.4),
+    Ghosting(probability=1),
+    Motion(probability=1),
+    RicianNoise(probability=1),
+    Spike(probability=1),
+    DepthGain(probability=1),
+    Shadow(probability=1, depth=(0.1, 0.2), width=(0.4, 0.5)),
+    Speckle(probability=1),
+    Collimation(probability=1, reach=0.3),
+    DoseNoise(probability=1, photons=(300, 500)),
 ]
 """Kinds whose chance is drawn for each image; the resolution of ``LowResolution`` is the batch's."""
 

@@ -38,6 +38,7 @@ LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Hig
 Classes = Annotated[str | None, typer.Option("--classes", help="Names for numbered labels: normal,ill")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")]
 Arithmetic = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")]
+Modality = Annotated[str | None, typer.Option("--modality", help="What the images are: US, MR, CT, DX, SM ...")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse data with anything that would spoil a result.")]
 Task = Annotated[
     Literal["auto", "classification", "regression", "multi-label", "ordinal"],

@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-Drawn = dict[str, Tensor]
-Range = tuple[float, float]
-Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from hounsfield.train.artefacts.magnetic import Ghosting, Motion, RicianNoise, Spike
+from hounsfield.train.artefacts.ultrasound import DepthGain, Shadow, Speckle
+from hounsfield.train.artefacts.x_ray import Collimation, DoseNoise
+from hounsfield.train.draws import Drawn, Kind, Probability, Range, by_image, even, happens
+from hounsfield.train.elastic import Elastic
 
 
 class BatchAugmentation(Protocol):
@@ -40,7 +38,7 @@ class MovesMasks(Protocol):
         """Return the moved masks (image, slice, row, column), of the same type; deterministic."""
 
 
-class Affine(_Settings):
+class Affine(Kind):
     """Turn, scale, stretch, shift, shear and mirror about the centre.
 
     Attributes:
@@ -67,13 +65,13 @@ class Affine(_Settings):
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw the matrix of each image (image, 2, 3), in the normalised coordinates of ``affine_grid``."""
         count = len(images)
-        angle = _even(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
-        size = torch.exp(_even(count, math.log(self.scale[0]), math.log(self.scale[1]), generator))
-        stretch = torch.exp(_even(count, -self.aspect, self.aspect, generator))
-        shear = _even(count, -self.shear, self.shear, generator)
-        shift = _even(2 * count, -2 * self.shift_fraction, 2 * self.shift_fraction, generator).view(2, count)
-        mirror = 1.0 - 2.0 * _chosen(count, self.flip_probability, generator)
-        tumble = 1.0 - 2.0 * _chosen(count, self.upside_down_probability, generator)
+        angle = even(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
+        size = torch.exp(even(count, math.log(self.scale[0]), math.log(self.scale[1]), generator))
+        stretch = torch.exp(even(count, -self.aspect, self.aspect, generator))
+        shear = even(count, -self.shear, self.shear, generator)
+        shift = even(2 * count, -2 * self.shift_fraction, 2 * self.shift_fraction, generator).view(2, count)
+        mirror = 1.0 - 2.0 * happens(count, self.flip_probability, generator)
+        tumble = 1.0 - 2.0 * happens(count, self.upside_down_probability, generator)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         across, down = 1 / (size * stretch), stretch / size
         first = torch.stack([cosine * across * mirror, (shear - sine * across) * tumble, shift[0]], 1)
@@ -97,7 +95,7 @@ class Affine(_Settings):
         return functional.grid_sample(images, grid, method, "border" if is_border else "zeros", align_corners=False)
 
 
-class Gamma(_Settings):
+class Gamma(Kind):
     """Raise to a power drawn evenly in its logarithm."""
 
     kind: Literal["gamma"] = "gamma"
@@ -106,14 +104,14 @@ class Gamma(_Settings):
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw the exponent of each image."""
         low, high = (math.log(value) for value in self.exponent)
-        return {"exponent": torch.exp(_even(len(images), low, high, generator))}
+        return {"exponent": torch.exp(even(len(images), low, high, generator))}
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Raise the clipped samples to the exponent."""
-        return images.clamp(0, 1).pow(_by_image(drawn["exponent"]))
+        return images.clamp(0, 1).pow(by_image(drawn["exponent"]))
 
 
-class Contrast(_Settings):
+class Contrast(Kind):
     """Stretch about the mean of the image, then shift."""
 
     kind: Literal["contrast"] = "contrast"
@@ -125,18 +123,18 @@ class Contrast(_Settings):
         """Draw factor and shift of each image."""
         count = len(images)
         return {
-            "factor": _even(count, *self.factor, generator),
-            "shift": _even(count, -self.brightness, self.brightness, generator),
+            "factor": even(count, *self.factor, generator),
+            "shift": even(count, -self.brightness, self.brightness, generator),
         }
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Stretch and shift."""
         mean = images.mean((1, 2, 3), keepdim=True)
-        changed = (images - mean) * _by_image(drawn["factor"]) + mean + _by_image(drawn["shift"])
+        changed = (images - mean) * by_image(drawn["factor"]) + mean + by_image(drawn["shift"])
         return changed.clamp(0, 1) if self.clip else changed
 
 
-class BiasField(_Settings):
+class BiasField(Kind):
     """A smooth factor over the image, as uneven coils and beams make."""
 
     kind: Literal["bias-field"] = "bias-field"
@@ -155,7 +153,7 @@ class BiasField(_Settings):
         return images * torch.exp(functional.interpolate(drawn["knots"], sides, mode="bicubic", align_corners=True))
 
 
-class Blur(_Settings):
+class Blur(Kind):
     """Gaussian blur of some images."""
 
     kind: Literal["blur"] = "blur"
@@ -166,8 +164,8 @@ class Blur(_Settings):
         """Draw which images, and how much."""
         count = len(images)
         return {
-            "chosen": _chosen(count, self.probability, generator) > 0,
-            "sigma": _even(count, *self.sigma_pixels, generator),
+            "chosen": happens(count, self.probability, generator) > 0,
+            "sigma": even(count, *self.sigma_pixels, generator),
         }
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
@@ -189,7 +187,7 @@ class Blur(_Settings):
         return changed
 
 
-class LowResolution(_Settings):
+class LowResolution(Kind):
     """Shrink some images and enlarge them again; one resolution for the batch."""
 
     kind: Literal["low-resolution"] = "low-resolution"
@@ -199,8 +197,8 @@ class LowResolution(_Settings):
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw which images, and the share of rows and columns kept."""
         return {
-            "chosen": _chosen(len(images), self.probability, generator) > 0,
-            "fraction": _even(1, *self.fraction, generator),
+            "chosen": happens(len(images), self.probability, generator) > 0,
+            "fraction": even(1, *self.fraction, generator),
         }
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
@@ -216,7 +214,7 @@ class LowResolution(_Settings):
         return changed
 
 
-class Noise(_Settings):
+class Noise(Kind):
     """Gaussian noise of a deviation drawn evenly from 0."""
 
     kind: Literal["noise"] = "noise"
@@ -227,8 +225,8 @@ class Noise(_Settings):
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw the noise itself."""
         count = len(images)
-        size = _even(count, 0.0, self.deviation, generator) * _chosen(count, self.probability, generator)
-        return {"noise": torch.randn(images.shape, generator=generator) * _by_image(size)}
+        size = even(count, 0.0, self.deviation, generator) * happens(count, self.probability, generator)
+        return {"noise": torch.randn(images.shape, generator=generator) * by_image(size)}
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Add the noise."""
@@ -236,7 +234,7 @@ class Noise(_Settings):
         return changed.clamp(0, 1) if self.clip else changed
 
 
-class Erase(_Settings):
+class Erase(Kind):
     """Cover a rectangle of some images with one grey."""
 
     kind: Literal["erase"] = "erase"
@@ -247,8 +245,8 @@ class Erase(_Settings):
         """Draw the rectangles as shares of the sides: height, width, place, place, and their grey."""
         count = len(images)
         return {
-            "chosen": _chosen(count, self.probability, generator) > 0,
-            "sides": _even(2 * count, *self.fraction, generator).view(2, count),
+            "chosen": happens(count, self.probability, generator) > 0,
+            "sides": even(2 * count, *self.fraction, generator).view(2, count),
             "place": torch.rand(2, count, generator=generator),
             "grey": torch.rand(count, generator=generator),
         }
@@ -262,10 +260,10 @@ class Erase(_Settings):
             length = torch.clamp((drawn["sides"][axis] * count).long(), min=1)
             start = (drawn["place"][axis] * (count - length + 1)).long()
             inside = inside & (index >= start[:, None, None]) & (index < (start + length)[:, None, None])
-        return torch.where(inside[:, None], _by_image(drawn["grey"]), images)
+        return torch.where(inside[:, None], by_image(drawn["grey"]), images)
 
 
-class Background(_Settings):
+class Background(Kind):
     """Give the black surroundings of some images another grey."""
 
     kind: Literal["background"] = "background"
@@ -275,15 +273,15 @@ class Background(_Settings):
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw which images, and their grey."""
         count = len(images)
-        return {"chosen": _chosen(count, self.probability, generator), "level": _even(count, *self.level, generator)}
+        return {"chosen": happens(count, self.probability, generator), "level": even(count, *self.level, generator)}
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Write the grey where an image is black."""
-        is_changed = (images <= 0) & (_by_image(drawn["chosen"]) > 0)
-        return torch.where(is_changed, _by_image(drawn["level"]), images)
+        is_changed = (images <= 0) & (by_image(drawn["chosen"]) > 0)
+        return torch.where(is_changed, by_image(drawn["level"]), images)
 
 
-class Invert(_Settings):
+class Invert(Kind):
     """Exchange dark and bright in some images."""
 
     kind: Literal["invert"] = "invert"
@@ -291,18 +289,19 @@ class Invert(_Settings):
 
     def draw(self, images: Tensor, generator: torch.Generator) -> Drawn:
         """Draw which images."""
-        return {"chosen": _chosen(len(images), self.probability, generator)}
+        return {"chosen": happens(len(images), self.probability, generator)}
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Take the chosen images from one."""
-        chosen = _by_image(drawn["chosen"])
+        chosen = by_image(drawn["chosen"])
         return chosen * (1 - images) + (1 - chosen) * images
 
 
 Augmentation = Annotated[
-    Affine | Background | BiasField | Blur | Contrast | Erase | Gamma | Invert | LowResolution | Noise,
+    Affine | Background | BiasField | Blur | Contrast | Elastic | Erase | Gamma | Invert | LowResolution | Noise
+    | Ghosting | Motion | RicianNoise | Spike | DepthGain | Shadow | Speckle | Collimation | DoseNoise,
     Field(discriminator="kind"),
-]
+]  # fmt: skip
 """Any of the kinds, told apart by ``kind``."""
 
 
@@ -335,15 +334,3 @@ def augment_with_masks(
         if isinstance(kind, MovesMasks):
             masks = kind.apply_to_masks(masks, drawn)
     return flat.view(images.shape), masks
-
-
-def _even(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=generator) * (high - low) + low
-
-
-def _chosen(count: int, probability: float, generator: torch.Generator) -> Tensor:
-    return (torch.rand(count, generator=generator) < probability).float()
-
-
-def _by_image(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hounsfield.cases.table import CaseImage, CaseTable
+from hounsfield.cases.table import Case, CaseImage, CaseTable
 
 LOOKED_AT = 200
 """Images that are looked at, spread evenly over the data set."""
@@ -21,6 +21,7 @@ class Fingerprint:
         side: median of the longer side of the images, in pixels.
         has_one_shape: whether all images looked at have the same rows and columns.
         names_sides: whether a class name speaks of left or right, so mirroring would change the class.
+        modalities: what the images looked at say they are, as they say it.
     """
 
     case_count: int
@@ -28,6 +29,7 @@ class Fingerprint:
     side: int
     has_one_shape: bool
     names_sides: bool
+    modalities: tuple[str, ...] = ()
 
 
 def take_fingerprint(table: CaseTable, readable: Sequence[int]) -> Fingerprint:
@@ -38,9 +40,11 @@ def take_fingerprint(table: CaseTable, readable: Sequence[int]) -> Fingerprint:
         readable: indices of cases whose image can be read, at least one.
     """
     step = max(1, len(readable) // LOOKED_AT)
-    shapes = [
-        image.volume.geometry.shape[1:] for _, image in table.read_all(readable[::step]) if isinstance(image, CaseImage)
-    ]
+    shapes, modalities = [], set()
+    for index, image in table.read_all(readable[::step]):
+        if isinstance(image, CaseImage):
+            shapes.append(image.volume.geometry.shape[1:])
+            modalities.add(_modality(table.cases[index], image))
     counts = np.bincount(table.labels[table.labels >= 0], minlength=len(table.class_names))
     words = {word for name in table.class_names for word in name.lower().replace("-", " ").replace("_", " ").split()}
     return Fingerprint(
@@ -49,4 +53,11 @@ def take_fingerprint(table: CaseTable, readable: Sequence[int]) -> Fingerprint:
         side=int(np.median([max(shape) for shape in shapes])) if shapes else 1,
         has_one_shape=len(set(shapes)) <= 1,
         names_sides=bool(words & {"left", "right", "l", "r", "sinister", "dexter"}),
+        modalities=tuple(sorted(modalities)),
     )
+
+
+def _modality(case: Case, image: CaseImage) -> str:
+    """Return the modality that a manifest states of a case, else that of its header; empty for a picture."""
+    stated = {name.lower(): value for name, value in case.attributes}.get("modality", "")
+    return stated or image.series.modality

@@ -31,6 +31,9 @@ class TrainOptions:
     task: str = field(
         default="auto", metadata={"help": "What is learned: auto, classification, regression, multi-label, ordinal."}
     )
+    modality: str | None = field(
+        default=None, metadata={"help": "What the images are (US, MR, CT, DX, SM ...), where files do not say it."}
+    )
     resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
     strict: bool = field(default=False, metadata={"help": "Refuse data with anything that would spoil a result."})
     class_names: tuple[str, ...] = field(

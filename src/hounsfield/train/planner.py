@@ -8,7 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 from hounsfield.errors import SettingsError
 from hounsfield.model.networks.catalogue import NetworkSettings, catalogue_name, network_facts
 from hounsfield.train.augment import Affine, Augmentation, BiasField, Blur, Contrast, Erase, Gamma, LowResolution, Noise
+from hounsfield.train.augment_choice import customary, customary_reasons
 from hounsfield.train.fingerprint import Fingerprint
+from hounsfield.train.imaging import Told, tell_imaging
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Cut, Learning, Mixup, Plan, Reason, SplitPlan
 from hounsfield.train.recipe import Recipe, faults_of
@@ -49,7 +51,8 @@ def make_plan(
     defaults, reasons = _defaults(found)
     network, more = _network(options, recipe, found, defaults, class_names)
     learning, balance_reason = _learning(options, recipe, found, defaults)
-    augment = recipe.augment if recipe.augment is not None else _augment(defaults, found)
+    told = tell_imaging(options.modality, recipe.model.input.modalities, found.modalities)
+    augment = recipe.augment if recipe.augment is not None else _augment(defaults, found, told)
     prepare = recipe.prepare if recipe.prepare is not None else _prepare(found, network)
     plan = {
         "name": options.name or recipe.model.name or "model",
@@ -71,7 +74,7 @@ def make_plan(
             *more,
             *_prepare_reasons(recipe, found),
             *balance_reason,
-            *_augment_reasons(recipe, found),
+            *_augment_reasons(recipe, found, told),
         ),
     }
     try:
@@ -177,18 +180,19 @@ def _prepare_reasons(recipe: Recipe, found: Fingerprint) -> tuple[Reason, ...]:
     return (Reason(choice="prepare", key=key),)
 
 
-def _augment(defaults: Defaults, found: Fingerprint) -> tuple[Augmentation, ...]:
-    if not found.names_sides:
-        return defaults.augment
-    return tuple(
-        kind.model_copy(update={"flip_probability": 0.0}) if isinstance(kind, Affine) else kind
+def _augment(defaults: Defaults, found: Fingerprint, told: Told) -> tuple[Augmentation, ...]:
+    kinds = tuple(
+        kind.model_copy(update={"flip_probability": 0.0}) if found.names_sides and isinstance(kind, Affine) else kind
         for kind in defaults.augment
     )
+    return customary(kinds, told.imaging)
 
 
-def _augment_reasons(recipe: Recipe, found: Fingerprint) -> tuple[Reason, ...]:
-    is_told = recipe.augment is None and found.names_sides
-    return (Reason(choice="augment", key="ui.train.reason.sides"),) if is_told else ()
+def _augment_reasons(recipe: Recipe, found: Fingerprint, told: Told) -> tuple[Reason, ...]:
+    if recipe.augment is not None:
+        return ()
+    sides = (Reason(choice="augment", key="ui.train.reason.sides"),) if found.names_sides else ()
+    return (*sides, *customary_reasons(told))
 
 
 def _first(*values: Any) -> Any:

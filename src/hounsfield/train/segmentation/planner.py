@@ -13,6 +13,8 @@ from hounsfield.cases.masked_table import MaskTable
 from hounsfield.errors import SettingsError
 from hounsfield.model.networks.mask_catalogue import Triple, UNetSettings
 from hounsfield.train.augment import Affine, Augmentation, BiasField, Blur, Contrast, Gamma, LowResolution, Noise
+from hounsfield.train.augment_choice import customary, customary_reasons
+from hounsfield.train.imaging import Told, tell_imaging
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Optimisation, Reason, SplitPlan
 from hounsfield.train.recipe import Recipe, faults_of
@@ -48,7 +50,9 @@ def make_mask_plan(
     spacing, spacing_reasons = _spacing(found, is_planar)
     network, network_reasons = _network(options, recipe, found, table, is_planar)
     prepare, prepare_reason = _prepare(found, spacing, is_planar)
-    reasons = [dimension_reason, *spacing_reasons, prepare_reason, *network_reasons, *_augment_reasons(found, recipe)]
+    told = _told(options, recipe, found, table)
+    reasons = [dimension_reason, *spacing_reasons, prepare_reason, *network_reasons]
+    reasons += [_patch_reason(found, recipe), *_augment_reasons(found, recipe, told)]
     learning = _learning(options, recipe, network)
     values = {
         "name": options.name or recipe.model.name or "model",
@@ -63,7 +67,7 @@ def make_mask_plan(
         "channel_names": ("red", "green", "blue") if _is_colour(found, table) else table.channel_names,
         "spacing_mm": spacing,
         "network": network,
-        "augment": recipe.augment if recipe.augment is not None else _augment(found, table),
+        "augment": recipe.augment if recipe.augment is not None else _augment(found, table, told),
         "batches_per_epoch": BATCHES_PER_EPOCH,
         "foreground_fraction": FOREGROUND_FRACTION,
         "quantity": "hounsfield" if found.is_hounsfield else "arbitrary",
@@ -174,11 +178,17 @@ def _is_colour(found: MaskFingerprint, table: MaskTable) -> bool:
     return found.channels == 3 and len(table.channel_names) == 1
 
 
-def _augment(found: MaskFingerprint, table: MaskTable) -> tuple[Augmentation, ...]:
+def _told(options: TrainOptions, recipe: Recipe, found: MaskFingerprint, table: MaskTable) -> Told:
+    """Return what the images are: Hounsfield units tell tomography, else the names of the channels may say it."""
+    seen = ["CT"] if found.is_hounsfield else list(table.channel_names)
+    return tell_imaging(options.modality, recipe.model.input.modalities, seen)
+
+
+def _augment(found: MaskFingerprint, table: MaskTable, told: Told) -> tuple[Augmentation, ...]:
     """Return nnU-Net's kinds; what has no up and down, such as cells, is turned all the way round."""
     turn, tumble = (180.0, 0.5) if table.is_instances else (20.0, 0.0)
     flip = 0.0 if found.names_sides else 0.5
-    return (
+    kinds: tuple[Augmentation, ...] = (
         Affine(rotation_degrees=turn, scale=(0.75, 1.35), aspect=0.1, flip_probability=flip,
                upside_down_probability=tumble, outside="border"),
         Gamma(exponent=(0.7, 1.5)),
@@ -188,15 +198,18 @@ def _augment(found: MaskFingerprint, table: MaskTable) -> tuple[Augmentation, ..
         LowResolution(probability=0.1),
         Noise(probability=0.3, deviation=0.04),
     )  # fmt: skip
+    return customary(kinds, told.imaging)
 
 
-def _augment_reasons(found: MaskFingerprint, recipe: Recipe) -> tuple[Reason, ...]:
+def _patch_reason(found: MaskFingerprint, recipe: Recipe) -> Reason:
     share = round(100 * found.foreground_fraction, 1)
     centred = f"{100 * float(recipe.segmentation.get('foreground_fraction', FOREGROUND_FRACTION)):.0f}"
-    reasons = [_reason("patches", "foreground", percent=share, samples=found.object_samples, centred=centred)]
-    if found.names_sides:
-        reasons.append(Reason(choice="augment", key="ui.train.reason.sides"))
-    return tuple(reasons)
+    return _reason("patches", "foreground", percent=share, samples=found.object_samples, centred=centred)
+
+
+def _augment_reasons(found: MaskFingerprint, recipe: Recipe, told: Told) -> tuple[Reason, ...]:
+    sides = (Reason(choice="augment", key="ui.train.reason.sides"),) if found.names_sides else ()
+    return (*sides, *(customary_reasons(told) if recipe.augment is None else ()))
 
 
 def _schedule_reason(learning: Optimisation, recipe: Recipe) -> Reason:

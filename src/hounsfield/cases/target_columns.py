@@ -1,6 +1,6 @@
 """Columns of a manifest that hold targets: measured numbers, or labels of 0 and 1 with blanks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -19,12 +19,12 @@ MANY_NUMBERS = 20
 """Different whole numbers from which a label column is measured, not a count of classes."""
 
 _PREFERRED = ("manifest", "cases", "labels", "metadata")
-_DESCRIBING = frozenset(
+DESCRIBING = frozenset(
     {"age", "sex", "gender", "height", "weight", "date", "site", "scanner", "modality", "view", "side", "laterality"}
 )
 """Columns that describe a patient or an image; they are targets only when they are asked for."""
 _SUFFIXES = (".csv", ".tsv", ".xlsx")
-_BLANK = frozenset({"", "nan", "na", "n/a", "none", "null"})
+BLANK = frozenset({"", "nan", "na", "n/a", "none", "null"})
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,17 @@ class TargetColumns:
         return self.numbers[:1] if task is LearningTask.REGRESSION else self.labels
 
 
-def find_table(data: Path) -> Path | None:
-    """Return the CSV or Excel file with a column of paths that a path is or holds; the preferred name of several."""
+def find_table(data: Path, fits: Callable[[Path], bool] | None = None) -> Path | None:
+    """Return the CSV or Excel file that a path is or holds; the preferred name of several.
+
+    Args:
+        data: a file or a folder.
+        fits: which files count; None for those with a column of paths.
+    """
+    is_one = fits or _has_paths
     if data.is_file():
-        return data if data.suffix.lower() in _SUFFIXES and _has_paths(data) else None
-    found = [path for path in sorted(data.iterdir()) if path.suffix.lower() in _SUFFIXES and _has_paths(path)]
+        return data if data.suffix.lower() in _SUFFIXES and is_one(data) else None
+    found = [path for path in sorted(data.iterdir()) if path.suffix.lower() in _SUFFIXES and is_one(path)]
     if len(found) > 1:
         found = [path for path in found if path.stem.lower() in _PREFERRED] or found
     return found[0] if len(found) == 1 else None
@@ -76,11 +82,11 @@ def target_columns(path: Path, columns: Sequence[str] = ()) -> TargetColumns:
     strange = sorted(set(columns) - set(every))
     if strange:
         raise DatasetError("E854", data=path.name, task=strange[0], found=summary(every))
-    looked_at = list(columns) or [name for name in every if name == label or plain(name) not in _DESCRIBING]
-    held = {name: [row[name] for row in rows if row[name].lower() not in _BLANK] for name in looked_at}
+    looked_at = list(columns) or [name for name in every if name == label or plain(name) not in DESCRIBING]
+    held = {name: [row[name] for row in rows if row[name].lower() not in BLANK] for name in looked_at}
     numbers = tuple(name for name in looked_at if numeric_column(held[name]))
     labels = tuple(name for name in looked_at if name != label or columns)
-    labels = tuple(name for name in labels if held[name] and _is_binary(held[name]))
+    labels = tuple(name for name in labels if held[name] and is_binary(held[name]))
     task = LearningTask.CLASSIFICATION
     if columns:
         is_labels = len(columns) > 1 or labels == tuple(columns)
@@ -88,7 +94,7 @@ def target_columns(path: Path, columns: Sequence[str] = ()) -> TargetColumns:
         numbers = labels = tuple(columns)
     elif label is None and len(labels) > 1:
         task = LearningTask.MULTI_LABEL
-    elif label is not None and label in numbers and _is_measured(held[label]):
+    elif label is not None and label in numbers and is_measured(held[label]):
         task = LearningTask.REGRESSION
     return TargetColumns(rows, header, numbers, labels, task)
 
@@ -101,19 +107,28 @@ def read_columns(
     Raises:
         DatasetError: ``E858`` a value that is no number; ``E805``, ``E814``, ``E820``, ``E821`` as ``read_manifest``.
     """
+    table, kept = cases_of(path, columns, rows, header)
+    values = np.array([[number_in(row[name], name) for name in columns] for row in kept], dtype=np.float64)
+    return table, values.reshape(len(kept), len(columns))
+
+
+def cases_of(path: Path, columns: Sequence[str], rows: Rows, header: ManifestHeader) -> tuple[CaseTable, Rows]:
+    """Return the cases of a manifest whose targets stand in some of its columns, and the rows that they come from.
+
+    Raises:
+        DatasetError: ``E805``, ``E814``, ``E820``, ``E821`` as ``read_manifest``.
+    """
     kept, missing = present_rows(path, rows, header)
     others = tuple(name for name in header.others if name not in columns)
     left = ManifestHeader(header.known, others)
     cases = tuple(case_of(path, row, left, 0) for row in kept)
-    values = np.array([[_number(row[name], name) for name in columns] for row in kept], dtype=np.float64)
     issues = row_issues(cases, missing, header)
-    table = CaseTable(readable(path.stem), ("-",), cases, issues, "manifest", FileReader())
-    return table, values.reshape(len(kept), len(columns))
+    return CaseTable(readable(path.stem), ("-",), cases, issues, "manifest", FileReader()), kept
 
 
 def numeric_column(texts: Sequence[str]) -> bool:
     """Tell whether every text is a finite number, and there is one."""
-    return bool(texts) and all(_is_number(text) for text in texts)
+    return bool(texts) and all(_isnumber_in(text) for text in texts)
 
 
 def _has_paths(path: Path) -> bool:
@@ -124,7 +139,7 @@ def _has_paths(path: Path) -> bool:
     return True
 
 
-def _is_number(text: str) -> bool:
+def _isnumber_in(text: str) -> bool:
     try:
         # Python reads 2_1 as 21; in a table it is a name
         return "_" not in text and isfinite(float(text))
@@ -132,20 +147,26 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _is_binary(texts: Sequence[str]) -> bool:
-    return all(_is_number(text) and float(text) in (0, 1) for text in texts)
+def is_binary(texts: Sequence[str]) -> bool:
+    """Tell whether every text is 0 or 1."""
+    return all(_isnumber_in(text) and float(text) in (0, 1) for text in texts)
 
 
-def _is_measured(texts: Sequence[str]) -> bool:
+def is_measured(texts: Sequence[str]) -> bool:
     """Tell numbers that were measured from those that number classes: they have fractions, or are many."""
     values = {float(text) for text in texts}
     return any(not value.is_integer() for value in values) or len(values) > MANY_NUMBERS
 
 
-def _number(text: str, column: str) -> float:
-    if text.lower() in _BLANK:
+def number_in(text: str, column: str) -> float:
+    """Return the number that a cell of a column holds, NaN where it is blank.
+
+    Raises:
+        DatasetError: ``E858``, it is no number.
+    """
+    if text.lower() in BLANK:
         return float("nan")
-    if not _is_number(text):
+    if not _isnumber_in(text):
         raise DatasetError("E858", column=column, found=text)
     return float(text)
 

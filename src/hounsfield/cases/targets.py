@@ -143,7 +143,14 @@ def _stratified(
 ) -> TargetTable:
     """Return the targets with strata as labels, and a note of what was not assessed."""
     is_number = task is LearningTask.REGRESSION
-    strata, stratum_names = _ranges(values[:, 0]) if is_number else _rarest(table, values, names)
+    strata, stratum_names = ranges(values[:, 0]) if is_number else rarest_strata(table, values, names)
+    return TargetTable(with_strata(table, strata, stratum_names, values), task, names, values, reason)
+
+
+def with_strata(
+    table: CaseTable, strata: npt.NDArray[np.int64], stratum_names: tuple[str, ...], values: Values
+) -> CaseTable:
+    """Return a table whose labels are strata, none where nothing was assessed, with a note of what was not."""
     has_any = np.asarray(np.isfinite(values).any(axis=1))
     cases = tuple(
         replace(case, label=int(stratum) if known else None)
@@ -152,11 +159,10 @@ def _stratified(
     missing = int((~np.isfinite(values)).sum())
     facts = {"count": missing, "total": values.size}
     issues = (QualityIssue("Q840", Severity.NOTE, facts),) if missing else ()
-    marked = replace(table, cases=cases, class_names=stratum_names, issues=(*table.issues, *issues))
-    return TargetTable(marked, task, names, values, reason)
+    return replace(table, cases=cases, class_names=stratum_names, issues=(*table.issues, *issues))
 
 
-def _ranges(values: Values) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+def ranges(values: Values) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """Return the range (case,) that each number lies in, of ranges with equally many cases, and their names."""
     known = values[np.isfinite(values)]
     count = max(1, min(MOST_STRATA, len(known) // LEAST_STRATUM))
@@ -166,7 +172,9 @@ def _ranges(values: Values) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     return np.searchsorted(edges, np.nan_to_num(values), side="left"), names
 
 
-def _rarest(table: CaseTable, values: Values, names: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+def rarest_strata(
+    table: CaseTable, values: Values, names: tuple[str, ...]
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """Return the rarest label (case,) that each case has, of those that every part can hold; 0 where it has none."""
     is_present = values == 1
     parts = [np.array([case.split == part for case in table.cases]) for part in table.declared_parts]

@@ -19,6 +19,7 @@ class LearningTask(StrEnum):
     INSTANCES = "instances"
     DETECTION = "detection"
     SEQUENCE = "sequence"
+    SEVERAL = "several"
 
 
 def task_of(data: Path) -> LearningTask:

@@ -65,6 +65,10 @@ def _answer(
 
         table = read_boxed(data, tuple(entry.name for entry in package.manifest.classes))
         return evaluate_boxes(package, table, output, options, progress).as_json()
+    if package.manifest.heads:
+        from hounsfield.evaluate.several import evaluate_several, read_several_for
+
+        return evaluate_several(package, read_several_for(package.manifest, data), output, options, progress).as_json()
     if package.manifest.answer != "class":
         from hounsfield.evaluate.targets import evaluate_targets, read_targets_for
 

@@ -18,6 +18,7 @@ from hounsfield.model.manifest import Manifest
 from hounsfield.model.outside import outside_scores
 from hounsfield.model.package import ModelPackage
 from hounsfield.model.predictor import Predictor
+from hounsfield.model.several_predictor import head_answers
 from hounsfield.prepare.sequence import apply_steps, build_steps
 from hounsfield.prepare.step import Step
 
@@ -39,7 +40,8 @@ class Outputs:
 
     Attributes:
         indices: (n,) index in the table of each scored case.
-        probabilities: (n, class) float64, the mean over slices for a volume; the number itself (n, 1) where it is one.
+        probabilities: (n, class) float64, the mean over slices for a volume; the number itself (n, 1) where it is one;
+            the answers of the heads one after the other where there are several.
         is_outside: (n,) whether the model's own score says that the image is of an unknown kind.
         refused: cases that were not scored.
         attributes: what the header of each scored case says that groups patients.
@@ -111,6 +113,8 @@ def _score(
     except HounsfieldError as error:
         return error
     margin = outside_scores(manifest, outputs)
-    return predictor.answers(outputs[manifest.network.logits]).mean(axis=0), margin is not None and float(
-        np.median(margin)
-    ) > 0
+    if manifest.heads:
+        said = np.concatenate([answers.mean(axis=0) for answers in head_answers(manifest, outputs)])
+    else:
+        said = predictor.answers(outputs[manifest.network.logits]).mean(axis=0)
+    return said, margin is not None and float(np.median(margin)) > 0

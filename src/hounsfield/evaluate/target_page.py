@@ -26,22 +26,36 @@ def target_page(
     """
     model = f"{told['model']['name']} {told['model']['version']}"
     unit = f" ({html_text(told['unit'])})" if told["unit"] else ""
-    rows = "".join(
-        f"<tr><th>{html_text(name.replace('_', ' '))}</th><td>{interval_text(value)}</td></tr>"
-        for name, value in measures.items()
-    )
-    told_issues = issue_items(issues)
-    refused = "".join(
-        f"<li>{html_text(item['identifier'])}: {html_text(item['code'])}</li>" for item in told["refused"]
-    )
-    told_limits = "".join(f"<li>{spoken(limit.en, limit.zh)}</li>" for limit in limits)
     targets = html_text(", ".join(told["targets"]))
     part = both(f"evaluate-part-{told['part']}")
     blocks = [
         opening(model),
         f"<p>{html_text(told['data']['name'])} · {part} · n = {told['n']} · {targets}{unit}</p>",
-        f"<h2>{both('evaluate-target.figures')}</h2><table>{rows}</table><p>{both('evaluate-target.note')}</p>",
-        f"<h2>{both('evaluate-target.issues')}</h2><ul>{told_issues}{refused}</ul>" if told_issues or refused else "",
-        f"<h2>{both('evaluate-target.limits')}</h2><ul>{told_limits}</ul>" if told_limits else "",
+        f"<h2>{both('evaluate-target.figures')}</h2>{figure_table(measures)}<p>{both('evaluate-target.note')}</p>",
+        *closing(told["refused"], issues, limits),
     ]
     return plain_page(model, blocks)
+
+
+def figure_table(measures: Mapping[str, Interval]) -> str:
+    """Return figures with their intervals as a table."""
+    rows = "".join(
+        f"<tr><th>{html_text(name.replace('_', ' '))}</th><td>{interval_text(value)}</td></tr>"
+        for name, value in measures.items()
+    )
+    return f"<table>{rows}</table>"
+
+
+def closing(
+    refused: Sequence[Mapping[str, Any]], issues: Sequence[QualityIssue], limits: Sequence[Bilingual]
+) -> tuple[str, ...]:
+    """Return what a page ends with: issues and refused cases, then what the model does not know."""
+    told_issues = issue_items(issues)
+    told_refused = "".join(f"<li>{html_text(item['identifier'])}: {html_text(item['code'])}</li>" for item in refused)
+    told_limits = "".join(f"<li>{spoken(limit.en, limit.zh)}</li>" for limit in limits)
+    return (
+        f"<h2>{both('evaluate-target.issues')}</h2><ul>{told_issues}{told_refused}</ul>"
+        if told_issues or told_refused
+        else "",
+        f"<h2>{both('evaluate-target.limits')}</h2><ul>{told_limits}</ul>" if told_limits else "",
+    )

@@ -25,7 +25,7 @@ from hounsfield.evaluate.parts import evaluated_part, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
 from hounsfield.evaluate.target_page import target_page
-from hounsfield.metrics.answers import measure_labels, measure_number, measure_ordered
+from hounsfield.metrics.answers import Answered, measure_answers
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.package import ModelPackage
 from hounsfield.report.folder import output_folder
@@ -166,7 +166,8 @@ def evaluate_targets(
     reference = targets.values[outputs.indices]
     evaluation = TargetEvaluation(
         package.identity, manifest.answer, targets.names, manifest.unit, table.name, part,
-        _measures(targets, reference, outputs.probabilities, groups, options),
+        measure_answers(Answered(manifest.answer, targets.names, reference, outputs.probabilities), groups,
+                        options.resamples, options.seed),
         tuple(table.cases[int(index)].identifier for index in outputs.indices), reference, outputs.probabilities,
         tuple((table.cases[item.index].identifier, item.reason.code) for item in outputs.refused),
         (*examination.issues, *part_issues(part, len(outputs.refused), len(chosen))),
@@ -175,17 +176,6 @@ def evaluate_targets(
     if output is not None:
         _write(evaluation, manifest, output)
     return evaluation
-
-
-def _measures(
-    targets: TargetTable, reference: Values, said: Values, groups: npt.NDArray[np.int64], options: EvaluateOptions
-) -> dict[str, Interval]:
-    resamples, seed = options.resamples, options.seed
-    if targets.task is LearningTask.MULTI_LABEL:
-        return measure_labels(targets.names, reference, said, groups, resamples, seed)
-    if targets.task is LearningTask.REGRESSION:
-        return measure_number(reference[:, 0], said[:, 0], groups, resamples, seed)
-    return measure_ordered(reference[:, 0].astype(np.int64), said, groups, resamples, seed)
 
 
 def _write(evaluation: TargetEvaluation, manifest: Manifest, output: Path) -> None:

@@ -1,6 +1,7 @@
 """What answers other than one class are worth: labels one by one, a number, or ordered classes; with intervals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,15 +9,75 @@ from scipy.stats import rankdata
 
 from hounsfield.core.prediction import Interval
 from hounsfield.metrics.agreement import limits_of_agreement
-from hounsfield.metrics.calibration import brier_of
+from hounsfield.metrics.calibration import brier_of, log_loss_of, multiclass_brier_of
 from hounsfield.metrics.discrimination import auroc_of, average_precision_of
 from hounsfield.metrics.intervals import RESAMPLES, bootstrap_intervals, resample_weights
-from hounsfield.metrics.multiclass import macro_auroc_of
+from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of
 from hounsfield.metrics.ordinal import class_distance_error_of, weighted_kappa_of
 from hounsfield.metrics.regression import measure_regression
 from hounsfield.metrics.weights import Floats, Integers, Statistic, ratio
 
 Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What was said of cases, and what is true of them.
+
+    Attributes:
+        answer: ``class``, ``ordered-class``, ``labels`` or ``number``, as manifests have it.
+        names: of the classes, labels, or the number.
+        reference: (case, label), or (case, 1) with the class or the number; NaN where it was not assessed.
+        said: probabilities (case, class or label), or the number (case, 1).
+    """
+
+    answer: str
+    names: tuple[str, ...]
+    reference: Values
+    said: Values
+
+    @property
+    def is_assessed(self) -> npt.NDArray[np.bool_]:
+        """Whether anything was assessed of each case."""
+        return np.asarray(np.isfinite(self.reference).any(axis=1))
+
+
+def measure_answers(
+    answered: Answered, groups: Integers, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Interval]:
+    """Return what answers are worth by their kind, over the cases that were assessed; nothing where none was."""
+    known = answered.is_assessed
+    reference, said, members = answered.reference[known], answered.said[known], np.asarray(groups)[known]
+    if not known.any():
+        return {}
+    if answered.answer == "labels":
+        return measure_labels(answered.names, reference, said, members, resamples, seed)
+    if answered.answer == "number":
+        return measure_number(reference[:, 0], said[:, 0], members, resamples, seed)
+    measure = measure_ordered if answered.answer == "ordered-class" else measure_classes
+    return measure(reference[:, 0].astype(np.int64), said, members, resamples, seed)
+
+
+def measure_classes(
+    labels: Integers, probabilities: Values, groups: Integers, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Interval]:
+    """Return AUROC, accuracies, F1, Brier score and log loss of classes, the most probable one being called.
+
+    Args:
+        labels: (case,) reference class.
+        probabilities: (case, class).
+        groups: (case,) what belongs together.
+        resamples: of the bootstrap, drawn by group and stratified by class.
+        seed: of the bootstrap.
+    """
+    decisions = class_statistics(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+    statistics: dict[str, Statistic] = {
+        "auroc": macro_auroc_of(labels, probabilities),
+        **{name: decisions[name] for name in ("accuracy", "balanced_accuracy", "f1")},
+        "brier": multiclass_brier_of(labels, probabilities),
+        "log_loss": log_loss_of(labels, probabilities),
+    }
+    return bootstrap_intervals(statistics, resample_weights(labels, groups, resamples, seed), len(labels))
 
 
 def measure_labels(

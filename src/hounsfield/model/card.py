@@ -16,7 +16,7 @@ def model_card(manifest: Manifest, weights_digest: str = "") -> str:
     blocks: list[Iterable[str]] = [
         _heading(manifest, weights_digest),
         _input(manifest),
-        _classes(manifest.classes),
+        *([_heads(manifest)] if manifest.heads else [_classes(manifest.classes)]),
         _data(manifest),
         _metrics(manifest.metrics),
         _reading(manifest),
@@ -77,6 +77,10 @@ def _input(manifest: Manifest) -> Iterable[str]:
 def _classes(classes: Sequence[ClassEntry]) -> Iterable[str]:
     yield "## Classes and operating points"
     yield ""
+    yield from _class_table(classes)
+
+
+def _class_table(classes: Sequence[ClassEntry]) -> Iterable[str]:
     rows = []
     for entry in classes:
         concept, point = entry.predicted_class().concept, entry.operating_point
@@ -88,6 +92,20 @@ def _classes(classes: Sequence[ClassEntry]) -> Iterable[str]:
         figures = (f"{point.threshold:.4g}", _interval(point.sensitivity), _interval(point.specificity), point.data_set)
         rows.append((entry.name, code, kind, *figures))
     yield from _table(("class", "concept", "kind", "threshold", "sensitivity", "specificity", "set on"), rows)
+
+
+def _heads(manifest: Manifest) -> Iterable[str]:
+    yield "## Heads"
+    yield ""
+    yield "Each head answers by itself; what was not assessed of a training image taught its head nothing."
+    for head in manifest.heads:
+        unit = f", in {_line(head.unit)}" if head.unit else ""
+        told = head.calibration
+        how = f", temperature {told.temperature:g} ({_line(told.data_set)})" if told.method != "none" else ""
+        yield ""
+        yield f"### {_line(head.name)}: {head.answer}{unit}{how}"
+        yield ""
+        yield from _class_table(head.classes)
 
 
 def _data(manifest: Manifest) -> Iterable[str]:

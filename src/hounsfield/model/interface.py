@@ -43,6 +43,21 @@ class NetworkInterface(BaseModel):
         return tuple(name for name in (self.logits, self.activation_maps, self.outside) if name)
 
 
+class HeadsInterface(NetworkInterface):
+    """A network that answers several things of one image, each with an output of its own.
+
+    Attributes:
+        heads: names of the outputs (image, class), in the order of the manifest's heads; ``logits`` is not one of them.
+    """
+
+    heads: Annotated[tuple[TensorName, ...], Field(min_length=1, max_length=64)]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs that are asked for."""
+        return self.heads
+
+
 class AnchorLevel(BaseModel):
     """The anchors of one map of the pyramid: one at every place for each side and each ratio.
 

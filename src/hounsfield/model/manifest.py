@@ -12,6 +12,7 @@ from hounsfield.model.contract import InputContract
 from hounsfield.model.interface import (
     BoxInterface,
     CamExplanation,
+    HeadsInterface,
     MaskOutput,
     NetworkInterface,
     NoExplanation,
@@ -31,7 +32,8 @@ Text = Annotated[str, Field(max_length=4000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Explanation = Annotated[CamExplanation | OcclusionExplanation | NoExplanation, Field(discriminator="method")]
 
-Answer = Literal["class", "ordered-class", "labels", "number"]
+HeadKind = Literal["class", "ordered-class", "labels", "number"]
+Answer = HeadKind | Literal["several"]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -96,6 +98,43 @@ class CalibrationEntry(BaseModel):
     data_set: Text = ""
 
 
+class HeadEntry(BaseModel):
+    """One of several things that a model answers of an image.
+
+    Attributes:
+        name: of the head, which is the class of the manifest in its place.
+        answer: what its output means, as ``Manifest.answer``.
+        classes: the classes, the labels, the grades in their order, or the name of the number.
+        columns: of the manifest that it was learned from: one, or one for each label.
+        unit: of the number, UCUM where there is a code.
+        calibration: temperature of its probabilities.
+    """
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    answer: HeadKind
+    classes: Annotated[list[ClassEntry], Field(min_length=1, max_length=1000)]
+    columns: Annotated[list[Text], Field(max_length=1000)] = []
+    unit: Annotated[str, Field(max_length=64)] = ""
+    calibration: CalibrationEntry = CalibrationEntry()
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> "HeadEntry":
+        """Refuse classes that do not make the answer."""
+        names = [entry.name for entry in self.classes]
+        if len(set(names)) != len(names):
+            raise ValueError("two classes have the same name")
+        if not makes_answer(self.answer, len(names)) or (self.unit and self.answer != "number"):
+            raise ValueError(f"{len(names)} classes and the unit {self.unit!r} do not make the answer {self.answer}")
+        return self
+
+
+def makes_answer(answer: Answer, class_count: int) -> bool:
+    """Tell whether as many classes can make an answer."""
+    return class_count >= 2 if answer in ("class", "ordered-class") else class_count == 1 or answer != "number"
+
+
 class Part(BaseModel):
     """Digest and size of a part of the package."""
 
@@ -118,9 +157,11 @@ class Manifest(BaseModel):
         input: which images it takes.
         network: names and sizes of the network's input and outputs.
         prepare: the preparing steps, as ``prepare.sequence.build_steps`` takes them.
-        classes: the classes, in the order of the logits; labels that may all be present, or the name of the number.
+        classes: the classes, in the order of the logits; labels that may all be present, the name of the number, or the
+            names of the heads.
         answer: what the logits mean: one class of several or of ordered ones (softmax), labels that do not exclude each
-            other (the logistic function of each), or a number as it is.
+            other (the logistic function of each), a number as it is, or several of these, each a head.
+        heads: what each output means, for the answer ``several``.
         unit: of the number, UCUM where there is a code.
         calibration: temperature of the probabilities.
         explanation: how a map of what the network looked at is made.
@@ -145,10 +186,11 @@ class Manifest(BaseModel):
     purpose: Bilingual
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")]
     input: InputContract
-    network: BoxInterface | NetworkInterface
+    network: BoxInterface | HeadsInterface | NetworkInterface
     prepare: Annotated[list[dict[str, JsonValue]], Field(max_length=32)]
     classes: Annotated[list[ClassEntry], Field(min_length=1, max_length=1000)]
     answer: Answer = "class"
+    heads: Annotated[list[HeadEntry], Field(max_length=64)] = []
     unit: Annotated[str, Field(max_length=64)] = ""
     calibration: CalibrationEntry = CalibrationEntry()
     explanation: Explanation = NoExplanation()
@@ -199,14 +241,22 @@ class Manifest(BaseModel):
     def _check_answer(self) -> None:
         """Refuse fewer classes than the answer needs, and what a number or labels cannot have."""
         count, has_boxes = len(self.classes), isinstance(self.network, BoxInterface)
-        if (self.answer in ("class", "ordered-class") and count < 2 and not has_boxes) or (
-            self.answer == "number" and count != 1
-        ):
+        if not makes_answer(self.answer, count) and not has_boxes:
             raise ValueError(f"classes: {count} do not make the answer {self.answer}")
         if self.answer != "class" and (self.masks is not None or has_boxes or self.out_of_distribution is not None):
             raise ValueError("answer: masks, boxes and the score for unknown kinds of image need classes")
         if self.unit and self.answer != "number":
             raise ValueError("unit: only a number has one")
+        self._check_heads()
+
+    def _check_heads(self) -> None:
+        """Refuse heads without an output each, or that are not the classes."""
+        network = self.network
+        outputs = network.heads if isinstance(network, HeadsInterface) else ()
+        if (self.answer == "several") != bool(self.heads) or len(outputs) != len(self.heads):
+            raise ValueError("heads: one output for each head, and heads for the answer several alone")
+        if self.heads and [head.name for head in self.heads] != [entry.name for entry in self.classes]:
+            raise ValueError("heads: their names are the classes, in the same order")
 
     @property
     def identity(self) -> ModelIdentity:

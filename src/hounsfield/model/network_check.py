@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto
 
 from hounsfield.errors import ManifestMismatch, ModelError
-from hounsfield.model.interface import BoxInterface
+from hounsfield.model.interface import BoxInterface, HeadsInterface
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.operators import ALLOWED
 
@@ -210,7 +210,7 @@ def _settled(value: onnx.ValueInfoProto | None, name: str, operator: str) -> int
 
 def _check_outputs(inferred: onnx.ModelProto, manifest: Manifest) -> None:
     """Demand the outputs that the manifest names, with the sizes that follow from its classes."""
-    network, classes = manifest.network, len(manifest.classes)
+    network = manifest.network
     found = {
         value.name: (value.type.tensor_type.elem_type, [dim.dim_value for dim in value.type.tensor_type.shape.dim])
         for value in inferred.graph.output
@@ -221,18 +221,35 @@ def _check_outputs(inferred: onnx.ModelProto, manifest: Manifest) -> None:
     for name in wanted:
         if found[name][0] != TensorProto.FLOAT:
             raise ManifestMismatch("E513", part=name, found=f"type {found[name][0]}", expected="float32")
+    shapes = {name: shape for name, (_, shape) in found.items()}
     if isinstance(network, BoxInterface):
-        _check_boxes(network, classes, {name: shape for name, (_, shape) in found.items()})
-        return
+        _check_boxes(network, len(manifest.classes), shapes)
+    elif isinstance(network, HeadsInterface):
+        _check_heads(network, manifest, shapes)
+    else:
+        _check_classes(manifest, shapes)
+
+
+def _check_classes(manifest: Manifest, shapes: dict[str, list[int]]) -> None:
+    """Demand logits of the classes, and maps and a score that fit them."""
+    network, classes = manifest.network, len(manifest.classes)
     expected = [1, classes] if manifest.masks is None else [1, classes, *_input_shape(manifest)[1:]]
-    if found[network.logits][1] != expected:
-        raise ManifestMismatch("E513", part=network.logits, found=found[network.logits][1], expected=expected)
+    if shapes[network.logits] != expected:
+        raise ManifestMismatch("E513", part=network.logits, found=shapes[network.logits], expected=expected)
     if network.activation_maps:
-        shape = found[network.activation_maps][1]
+        shape = shapes[network.activation_maps]
         if len(shape) != 4 or shape[:2] != [1, classes]:
             raise ManifestMismatch("E513", part=network.activation_maps, found=shape, expected=[1, classes, "r", "c"])
-    if network.outside and found[network.outside][1] not in ([1], [1, 1], [1, classes]):
-        raise ManifestMismatch("E513", part=network.outside, found=found[network.outside][1], expected=[1])
+    if network.outside and shapes[network.outside] not in ([1], [1, 1], [1, classes]):
+        raise ManifestMismatch("E513", part=network.outside, found=shapes[network.outside], expected=[1])
+
+
+def _check_heads(network: HeadsInterface, manifest: Manifest, shapes: dict[str, list[int]]) -> None:
+    """Demand an output of its own for each head, with its classes."""
+    for name, head in zip(network.heads, manifest.heads, strict=True):
+        expected = [1, len(head.classes)]
+        if shapes[name] != expected:
+            raise ManifestMismatch("E513", part=name, found=shapes[name], expected=expected)
 
 
 def _check_boxes(network: BoxInterface, classes: int, shapes: dict[str, list[int]]) -> None:

@@ -15,6 +15,7 @@ from hounsfield.core.prediction import Prediction
 from hounsfield.core.trace import Trace
 from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import ModelError, OutOfScope
+from hounsfield.model.manifest import Answer
 from hounsfield.model.network_check import check_network
 from hounsfield.model.outside import outside_scores
 from hounsfield.model.package import ModelPackage
@@ -63,9 +64,12 @@ class Predictor:
 
         Raises:
             OutOfScope: ``E520``, the volume is not on the model grid; ``E521``, it holds NaN or infinite samples.
-            ModelError: ``E522``, the network's output is not finite; ``E855``, the model answers with a number.
+            ModelError: ``E522``, the network's output is not finite; ``E855``, the model answers with a number;
+                ``E934``, it answers with several heads (``several_predictor``).
         """
         manifest = self.package.manifest
+        if manifest.heads:
+            raise ModelError("E934", model=self.package.identity.name, found=", ".join(h.name for h in manifest.heads))
         if manifest.answer == "number":
             raise ModelError("E855", model=self.package.identity.name, found=manifest.classes[0].name)
         outputs = self.run(self.images_of(prepared))
@@ -87,12 +91,7 @@ class Predictor:
         Labels that do not exclude each other have probabilities of their own, which need not add up to one.
         """
         manifest = self.package.manifest
-        if manifest.answer == "number":
-            return logits.astype(np.float64)
-        temperature = manifest.calibration.temperature
-        if manifest.answer == "labels":
-            return np.asarray(expit(logits.astype(np.float64) / temperature), dtype=np.float64)
-        return softmax(logits, temperature).astype(np.float64)
+        return answers_of(manifest.answer, logits, manifest.calibration.temperature)
 
     def images_of(self, prepared: Volume) -> Images:
         """Return a prepared volume as network input (image, channel, row, column).
@@ -141,6 +140,15 @@ class Predictor:
             if not np.isfinite(output).all():
                 raise ModelError("E522", model=self.package.identity.name, output=name)
         return found
+
+
+def answers_of(answer: Answer, logits: Samples, temperature: float) -> npt.NDArray[np.float64]:
+    """Return what logits (image, class) say by the answer they belong to: probabilities, or the number (image, 1)."""
+    if answer == "number":
+        return logits.astype(np.float64)
+    if answer == "labels":
+        return np.asarray(expit(logits.astype(np.float64) / temperature), dtype=np.float64)
+    return softmax(logits, temperature).astype(np.float64)
 
 
 def softmax(logits: Samples, temperature: float = 1.0) -> Images:

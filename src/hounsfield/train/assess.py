@@ -36,12 +36,14 @@ class Assessment:
         case_count: its cases.
         metrics: by name, with bootstrap intervals drawn by group.
         confusion: (reference class, called class) counts; None where cases have no class.
+        head: what of several things it is about; empty where one thing is learned.
     """
 
     part: str
     case_count: int
     metrics: dict[str, Interval]
     confusion: npt.NDArray[np.int64] | None = None
+    head: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,17 @@ def set_operating_points(
         if not is_wanted:
             points.append(None)
             continue
-        is_positive, scores = part.labels == index, probabilities[:, index]
-        if cut.rule == "youden":
-            threshold = youden_threshold(is_positive, scores)
-        else:
-            threshold = sensitivity_threshold(is_positive, scores, cut.target)
-        threshold = min(max(threshold, 0.0), 1.0)
-        points.append(operating_point(is_positive, scores, threshold, data_set))
+        points.append(cut_point(part.labels == index, probabilities[:, index], cut, data_set))
     return tuple(points)
+
+
+def cut_point(is_positive: npt.NDArray[np.bool_], scores: Probabilities, cut: Cut, data_set: str) -> OperatingPoint:
+    """Return the operating point of scores (case,) with both outcomes, cut as the plan has it."""
+    is_youden = cut.rule == "youden"
+    found = (
+        youden_threshold(is_positive, scores) if is_youden else sensitivity_threshold(is_positive, scores, cut.target)
+    )
+    return operating_point(is_positive, scores, min(max(found, 0.0), 1.0), data_set)
 
 
 def assess(

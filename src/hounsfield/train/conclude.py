@@ -49,7 +49,7 @@ def result_of(packed: Packed, progress: Progress, page: Path, ledger: Ledger, ou
     """Return what a run wrote: its package, folder and page, with the metrics of each part."""
     results = tuple(
         PartResult(
-            item.part,
+            f"{item.part}, {item.head}" if item.head else item.part,
             item.case_count,
             {name: (value.value, value.low, value.high) for name, value in item.metrics.items()},
         )

@@ -21,10 +21,12 @@ from hounsfield.train.plan import RunPlan
 from hounsfield.train.recipe import Recipe, read_recipe
 from hounsfield.train.segmentation.gather import gather_masked_parts
 from hounsfield.train.segmentation.setup import MaskOutline, outline_masks, with_mask_range
+from hounsfield.train.several.run import SeveralOutline, find_several, is_several, outline_several
 from hounsfield.train.targets.run import Asked, TargetOutline, find_targets, outline_targets
 
 MASKS = (LearningTask.SEGMENTATION, LearningTask.INSTANCES)
 Counts = dict[str, int]
+TableOutline = Outline | TargetOutline | SeveralOutline
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ def foresee(data: Path, options: TrainOptions | None = None, talk: Talk = silent
 
 
 def _foreseen(asked: Asked, threads: int, talk: Talk) -> tuple[Planned, RunPlan, MemoryEstimate]:
+    if is_several(asked.options, asked.recipe):
+        several = outline_several(asked, find_several(asked), threads, talk)
+        return _planned_several(several), _settled(several, several.several.table, asked.recipe, talk), several.memory
     task = task_of(asked.data) if asked.options.task == AUTO else LearningTask.CLASSIFICATION
     if task in MASKS:
         masks = outline_masks(asked.data, asked.options, asked.recipe, threads, talk)
@@ -142,7 +147,7 @@ def _foresee_boxes(asked: Asked, threads: int, talk: Talk) -> tuple[Planned, Run
     return planned, found.plan, found.memory
 
 
-def _settled(found: Outline | TargetOutline, table: CaseTable, recipe: Recipe, talk: Talk) -> RunPlan:
+def _settled(found: TableOutline, table: CaseTable, recipe: Recipe, talk: Talk) -> RunPlan:
     """Return the plan with the range of the training images, which are prepared for it where it is still open."""
     if not has_open_range(found.plan, recipe):
         return found.plan
@@ -176,8 +181,20 @@ def _planned_targets(found: TargetOutline) -> Planned:
     return _planned(targets.table, found, targets.task, counts(range(len(targets.table))), parts)
 
 
+def _planned_several(found: SeveralOutline) -> Planned:
+    """Count the cases of which each head was assessed."""
+    is_assessed, names = found.several.is_assessed, [head.name for head in found.several.heads]
+
+    def counts(indices: Sequence[int]) -> Counts:
+        return dict(zip(names, is_assessed[list(indices)].sum(axis=0).tolist(), strict=True))
+
+    table = found.several.table
+    parts = {part: counts(indices) for part, indices in found.chosen.items()}
+    return _planned(table, found, LearningTask.SEVERAL, counts(range(len(table))), parts)
+
+
 def _planned(
-    table: CaseTable, found: Outline | TargetOutline, task: LearningTask, counts: Counts, parts: dict[str, Counts]
+    table: CaseTable, found: TableOutline, task: LearningTask, counts: Counts, parts: dict[str, Counts]
 ) -> Planned:
     left_out = len(table) - sum(map(len, found.chosen.values()))
     seen = asdict(found.fingerprint)

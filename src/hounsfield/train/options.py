@@ -29,7 +29,8 @@ class TrainOptions:
     batch_size: int | None = field(default=None, metadata={"help": "Images of a batch."})
     learning_rate: float | None = field(default=None, metadata={"help": "Highest learning rate."})
     task: str = field(
-        default="auto", metadata={"help": "What is learned: auto, classification, regression, multi-label, ordinal."}
+        default="auto",
+        metadata={"help": "What is learned: auto, classification, regression, multi-label, ordinal, several."},
     )
     modality: str | None = field(
         default=None, metadata={"help": "What the images are (US, MR, CT, DX, SM ...), where files do not say it."}

@@ -12,6 +12,7 @@ from hounsfield.report.figures import draw_confusion, draw_learning_curves
 from hounsfield.train.assess import Assessment
 from hounsfield.train.checkpoint import Progress
 from hounsfield.train.plan import RunPlan
+from hounsfield.train.statement import slug
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff }
@@ -73,10 +74,12 @@ def figures_of(story: Story) -> dict[str, str]:
             curves["tuning"] = [row.tuning[name] for row in history]
             title = TITLES.get(name, name)
             found[f"learning-curve-{name}"] = draw_learning_curves(curves, title, kept).svg()
-    names = [entry.name for entry in story.manifest.classes]
+    names = {head.name: head.classes for head in story.manifest.heads} | {"": story.manifest.classes}
     for assessment in story.assessments:
         if assessment.confusion is not None:
-            found[f"confusion-{assessment.part}"] = draw_confusion(assessment.confusion, names).svg()
+            told = f"-{slug(assessment.head)}" if assessment.head else ""
+            classes = [entry.name for entry in names[assessment.head]]
+            found[f"confusion-{assessment.part}{told}"] = draw_confusion(assessment.confusion, classes).svg()
     return found
 
 
@@ -150,7 +153,8 @@ def _metrics(assessment: Assessment) -> str:
         f'<tr><th>{escape(name)}</th><td class="n">{_figure(value)}</td></tr>'
         for name, value in assessment.metrics.items()
     ]
-    heading = f"<h2>{both(f'train.page.part-{assessment.part}')} (n = {assessment.case_count})</h2>"
+    head = f": {escape(assessment.head)}" if assessment.head else ""
+    heading = f"<h2>{both(f'train.page.part-{assessment.part}')}{head} (n = {assessment.case_count})</h2>"
     warning = f'<p class="warn">{both("train.page.tuning-note")}</p>' if assessment.part == "tuning" else ""
     return f"{heading}{warning}<table>{''.join(lines)}</table>"
 
@@ -161,7 +165,7 @@ def _figure(interval: Interval) -> str:
 
 def _points(manifest: Manifest) -> str:
     lines = []
-    for entry in manifest.classes:
+    for entry in (*manifest.classes, *(entry for head in manifest.heads for entry in head.classes)):
         point = entry.operating_point
         if point is not None:
             values = [

@@ -42,6 +42,28 @@ class ModelFacts(BaseModel):
     command: str | None = None
 
 
+class HeadFacts(BaseModel):
+    """One of several things that are learned: its name, and what is not left to the columns of the manifest.
+
+    Attributes:
+        name: of the head, and of its column where no columns are given.
+        columns: one, or one for each label.
+        task: what is learned; None leaves it to what the columns hold.
+        classes: the classes, the labels in the order of the columns, or the grades in their order.
+        unit: of a number, UCUM where there is a code.
+        weight: how much it counts beside the others.
+    """
+
+    model_config = _STRICT
+
+    name: str = Field(min_length=1, max_length=64)
+    columns: tuple[str, ...] = ()
+    task: Literal["classification", "regression", "multi-label", "ordinal"] | None = None
+    classes: tuple[str, ...] = ()
+    unit: str = Field("", max_length=64)
+    weight: float = Field(1.0, gt=0, le=1000)
+
+
 class Recipe(BaseModel):
     """A recipe.
 
@@ -63,6 +85,8 @@ class Recipe(BaseModel):
         task: what is learned of a table of cases; ``auto`` leaves it to what its columns hold.
         targets: columns of a manifest that hold the targets; none leaves them to what they hold.
         unit: of the number that is learned.
+        heads: what is learned side by side (task ``several``); none leaves it to the columns.
+        weighting: weights of the heads as they are, or learned from the uncertainty of each (Kendall 2018).
     """
 
     model_config = _STRICT
@@ -80,9 +104,11 @@ class Recipe(BaseModel):
     decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
     segmentation: dict[str, Any] = Field(default_factory=dict)
-    task: Literal["auto", "classification", "regression", "multi-label", "ordinal"] = "auto"
+    task: Literal["auto", "classification", "regression", "multi-label", "ordinal", "several"] = "auto"
     targets: tuple[str, ...] = ()
     unit: str = Field("", max_length=64)
+    heads: tuple[HeadFacts, ...] = ()
+    weighting: Literal["fixed", "uncertainty"] = "fixed"
 
 
 def read_recipe(path: Path) -> Recipe:

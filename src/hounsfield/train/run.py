@@ -20,6 +20,7 @@ from hounsfield.train.page import Story
 from hounsfield.train.recipe import Recipe, read_recipe
 from hounsfield.train.segmentation.run import train_masks
 from hounsfield.train.setup import choose_threads, set_up
+from hounsfield.train.several.run import is_several, train_several
 from hounsfield.train.targets.run import Asked, find_targets, train_targets
 
 
@@ -58,6 +59,8 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     ledger.open()
     asked = Asked(data, wanted, recipe)
     with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
+        if is_several(wanted, recipe):
+            return train_several(asked, output, ledger, talk)
         drawn = task_of(data) if wanted.task == "auto" else None
         if drawn in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
             return train_masks(data, output, wanted, recipe, ledger, talk)

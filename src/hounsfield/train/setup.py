@@ -115,4 +115,5 @@ def command_of(data: Path, options: TrainOptions, plan: RunPlan) -> str:
     if options.command:
         return options.command
     recipe = f" --recipe {options.recipe}" if options.recipe else ""
-    return f"hounsfield train {data} -o {plan.name}.model{recipe} --seed {plan.seed}"
+    task = f" --task {options.task}" if options.task != "auto" else ""
+    return f"hounsfield train {data} -o {plan.name}.model{recipe}{task} --seed {plan.seed}"

@@ -211,7 +211,7 @@ def metric_entry(assessment: Assessment, name: str, interval: Interval, data_nam
     has_interval = isfinite(interval.low) and isfinite(interval.high)
     kind = "internal test part" if assessment.part == "test" else "tuning part (choices were made on it)"
     return Metric(
-        name=name,
+        name=f"{assessment.head}: {name}"[:80] if assessment.head else name,
         value=interval.value if isfinite(interval.value) else 0.0,
         low=interval.low if has_interval else None,
         high=interval.high if has_interval else None,

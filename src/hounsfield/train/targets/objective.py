@@ -13,6 +13,12 @@ def label_loss(logits: Tensor, targets: Tensor, is_known: Tensor) -> Tensor:
     return _mean(functional.binary_cross_entropy_with_logits(logits, targets, reduction="none"), is_known)
 
 
+def class_loss(logits: Tensor, targets: Tensor, is_known: Tensor) -> Tensor:
+    """Return the mean cross entropy of classes (image, 1) over the assessed images of a batch; 0 where none was."""
+    terms = functional.cross_entropy(logits, targets[:, 0].long(), reduction="none")
+    return _mean(terms, is_known[:, 0])
+
+
 def number_loss(predicted: Tensor, targets: Tensor, is_known: Tensor) -> Tensor:
     """Return the mean Huber loss (Huber 1964) of standardised numbers (image, 1), so that single errors do not rule."""
     return _mean(functional.huber_loss(predicted, targets, reduction="none", delta=HUBER_DELTA), is_known)

@@ -12,14 +12,13 @@ from hounsfield.cases.task import LearningTask
 from hounsfield.core.prediction import OperatingPoint
 from hounsfield.metrics.answers import measure_labels, measure_number, measure_ordered, median_class
 from hounsfield.metrics.confusion import confusion_matrix
-from hounsfield.metrics.operating import operating_point, sensitivity_threshold, youden_threshold
 from hounsfield.model.interface import NetworkInterface
 from hounsfield.model.network_check import check_network
 from hounsfield.model.networks.build import build_network
 from hounsfield.model.networks.heads import Classifier
 from hounsfield.model.package import ModelPackage, write_package
 from hounsfield.model.predictor import Predictor
-from hounsfield.train.assess import RESAMPLES, TEMPERATURES, Assessment, Packed
+from hounsfield.train.assess import RESAMPLES, TEMPERATURES, Assessment, Packed, cut_point
 from hounsfield.train.classification import predict
 from hounsfield.train.export import Exported, compare_with_torch, example_images, export_network, onnx_bytes
 from hounsfield.train.targets.objective import ordered_log_probabilities
@@ -175,11 +174,7 @@ def set_label_points(
         if present.all() or not present.any():
             points.append(None)
             continue
-        is_youden = plan.cut.rule == "youden"
-        cut = (
-            youden_threshold(present, scores) if is_youden else sensitivity_threshold(present, scores, plan.cut.target)
-        )
-        points.append(operating_point(present, scores, min(max(cut, 0.0), 1.0), f"{data_name}, tuning part"))
+        points.append(cut_point(present, scores, plan.cut, f"{data_name}, tuning part"))
     return tuple(points)
 
 

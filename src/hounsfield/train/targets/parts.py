@@ -76,13 +76,13 @@ def values_of(targets: TargetTable, chosen: dict[str, tuple[int, ...]]) -> dict[
 
 def _check_varies(part: str, values: Values, targets: TargetTable) -> None:
     columns = targets.names if targets.task is LearningTask.MULTI_LABEL else (targets.table.name,)
-    flat = [name for index, name in enumerate(columns) if not _varies(values[:, index])]
+    flat = [name for index, name in enumerate(columns) if not varies(values[:, index])]
     # a label that is rare may be missing from a small tuning part: it is learned, and measured where it occurs
     if flat and (part == "training" or len(flat) == len(columns)):
         raise DatasetError("E856", part=part, found=", ".join(flat[:20]))
 
 
-def _varies(column: Values) -> bool:
+def varies(column: Values) -> bool:
     """Tell whether known values differ, by a deviation that can be divided by."""
     known = column[np.isfinite(column)]
     if len(np.unique(known)) < 2:

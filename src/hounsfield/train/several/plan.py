@@ -1,0 +1,132 @@
+"""The plan of a run of several heads: that of a classifier, with what each head means and how much it counts."""
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hounsfield.cases.heads import Head
+from hounsfield.cases.several import SeveralTable
+from hounsfield.cases.task import LearningTask
+from hounsfield.train.fingerprint import Fingerprint
+from hounsfield.train.options import TrainOptions
+from hounsfield.train.plan import Plan, Reason
+from hounsfield.train.planner import make_plan
+from hounsfield.train.recipe import Recipe
+from hounsfield.train.statement import slug
+
+Weighting = Literal["fixed", "uncertainty"]
+
+
+class HeadPlan(BaseModel):
+    """One head of a run.
+
+    Attributes:
+        name: of the head.
+        task: what is learned.
+        class_names: the classes, labels, grades in order, or the name of the number.
+        columns: of the manifest.
+        unit: of the number.
+        weight: how much it counts, as it was asked for.
+        loss_scale: loss in the training part of an answer that knows the frequencies, or the mean, alone; the loss of
+            the head is divided by it, so that heads of all kinds start near one.
+        centre: mean of the number in the training part.
+        scale: its standard deviation there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    task: LearningTask
+    class_names: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    unit: str = ""
+    weight: float = Field(1.0, gt=0)
+    loss_scale: float = Field(1.0, gt=0)
+    centre: float = 0.0
+    scale: float = Field(1.0, gt=0)
+
+    @property
+    def output_count(self) -> int:
+        """Outputs of the network: a class less for grades, whose steps are learned."""
+        return len(self.class_names) - (self.task is LearningTask.ORDINAL)
+
+    @property
+    def key(self) -> str:
+        """Name of the output of the network, and of files."""
+        return f"logits-{slug(self.name)}"
+
+
+class SeveralPlan(Plan):
+    """A resolved run of several heads; ``class_names`` are the names of the heads.
+
+    Attributes:
+        heads: in the order of the outputs.
+        weighting: weights as they are, or learned from the uncertainty of each head (Kendall 2018).
+    """
+
+    heads: tuple[HeadPlan, ...]
+    weighting: Weighting = "fixed"
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The outputs of each head among all outputs of the network."""
+        ends = [sum(head.output_count for head in self.heads[: place + 1]) for place in range(len(self.heads))]
+        return tuple(slice(end - head.output_count, end) for end, head in zip(ends, self.heads, strict=True))
+
+
+def make_several_plan(
+    options: TrainOptions, recipe: Recipe, found: Fingerprint, several: SeveralTable, threads: int
+) -> SeveralPlan:
+    """Return the plan of a run, as ``make_plan`` does for a classifier of the same images.
+
+    Blends of images, smoothing and weights of classes have no meaning for targets that may be missing; the score for
+    unknown kinds of image and decoys need classes.
+
+    Raises:
+        SettingsError: ``E830``, a setting is not possible; ``E831``, an unknown network.
+        DatasetError: ``E832``, the network cannot take images of the size asked for.
+    """
+    heads = tuple(_head_plan(head) for head in several.heads)
+    words = {word for head in heads for name in head.class_names for word in name.lower().split()}
+    seen = replace(found, names_sides=found.names_sides or bool(words & {"left", "right", "l", "r"}))
+    outputs = tuple(str(index) for index in range(sum(head.output_count for head in heads)))
+    plan = make_plan(options, recipe, seen, outputs, threads)
+    learning = plan.learning.model_copy(update={"mixup": None, "label_smoothing": 0.0, "balance": "none"})
+    reasons = [*_reasons(several, recipe), *(reason for reason in plan.reasons if reason.choice != "balance")]
+    values = plan.model_dump() | {
+        "class_names": tuple(head.name for head in heads),
+        "heads": [head.model_dump() for head in heads],
+        "weighting": recipe.weighting,
+        "learning": learning.model_dump(),
+        "decoys": None,
+        "outside": None,
+        "reasons": [reason.model_dump() for reason in reasons],
+    }
+    return SeveralPlan.model_validate(values)
+
+
+def _head_plan(head: Head) -> HeadPlan:
+    return HeadPlan(
+        name=head.name,
+        task=head.task,
+        class_names=head.names,
+        columns=head.columns,
+        unit=head.unit,
+        weight=head.weight,
+    )
+
+
+def _reasons(several: SeveralTable, recipe: Recipe) -> list[Reason]:
+    """Return why each head is what it is, how many cases it has, and how the heads are weighed."""
+    counts = several.is_assessed.sum(axis=0).tolist()
+    reasons = [
+        Reason(
+            choice=f"head {head.name}",
+            key=head.reason,
+            facts={"head": head.name, "task": head.task.value, "targets": ", ".join(head.names[:8]), "count": count,
+                   "total": len(several.table)},
+        )
+        for head, count in zip(several.heads, counts, strict=True)
+    ]  # fmt: skip
+    return [*reasons, Reason(choice="weighting", key=f"ui.train.several.weighting-{recipe.weighting}")]

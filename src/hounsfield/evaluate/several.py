@@ -183,7 +183,7 @@ def evaluate_several(
     """
     table = several.table
     part = choose_part(table, options.part)
-    has_any = several.is_assessed.any(axis=1)
+    has_any = np.asarray(several.is_assessed.any(axis=1))
     chosen = [index for index in indices_of(table, part) if has_any[index]]
     if not chosen:
         raise DatasetError("E854", data=table.name, task=LearningTask.SEVERAL, found=part)

@@ -23,7 +23,7 @@ BLIND_SPOT := src/hounsfield/prepare/data
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test fuzz check bench bench-images docs starters starters-masks blind-spot clean
+.PHONY: help setup demo test fuzz check bench bench-images bench-radiomics docs starters starters-masks blind-spot clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'
@@ -98,6 +98,22 @@ bench-images: $(VENV)/.stamp-full ## compare the image kernels with their peers;
 	@$(PIP) -e '.[bench]'
 	$(call say,"Reading and preparing images beside their peers: about 10 minutes on a quiet machine")
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.images $(PARTS)
+
+# Each peer wants other versions of numpy and pandas, so each has an environment of its own.
+build/peers/pyradiomics:
+	@$(BIN)/python -m venv $@.partial
+	@$@.partial/bin/pip install --quiet --quiet wheel 'setuptools<81' versioneer cython 'numpy<2' SimpleITK PyWavelets pykwalify six
+	@$@.partial/bin/pip install --quiet --quiet --no-build-isolation --no-deps pyradiomics==3.0.1
+	@mv $@.partial $@
+
+build/peers/mirp:
+	@$(BIN)/python -m venv $@.partial
+	@$@.partial/bin/pip install --quiet --quiet mirp nyxus
+	@mv $@.partial $@
+
+bench-radiomics: $(VENV)/.stamp-full build/peers/pyradiomics build/peers/mirp ## compare extraction with pyradiomics, MIRP and nyxus
+	$(call say,"Radiomic features beside their peers: about 10 minutes on a quiet machine")
+	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.radiomics $(SIZES)
 
 starters: $(VENV)/.stamp-full ## train the starter models again from DATA (default ../shared/data)
 	$(call say,"Training the starter models from $(DATA): 10 to 40 minutes")

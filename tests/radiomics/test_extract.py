@@ -8,7 +8,15 @@ import pytest
 
 from hounsfield.core.quantities import Quantity
 from hounsfield.errors import SettingsError
-from hounsfield.radiomics import Discretisation, FeatureSet, RadiomicsSettings, extract, named_settings, settings_from
+from hounsfield.radiomics import (
+    Discretisation,
+    FeatureSet,
+    RadiomicsSettings,
+    extract,
+    named_settings,
+    settings_from,
+    spatial,
+)
 from hounsfield.radiomics.catalogue import ENDINGS, catalogue
 from hounsfield.radiomics.discretise import discretise, volume_steps
 from hounsfield.radiomics.region import Region
@@ -180,6 +188,7 @@ def test_the_volume_histogram_steps_over_the_range() -> None:
         {"aggregations": ["4D"]},
         {"families": []},
         {"families": ["colour"]},
+        {"leaves_out": ["morph_colour"]},
         {"discretisation": {"binning": "fixed-bin-width", "number": 4}},
         {"discretisation": {"binning": "none", "width": 4}},
         {"discretisation": {"number": 0}},
@@ -216,3 +225,24 @@ def test_a_value_is_found_by_its_tag() -> None:
     assert found.value("stat_energy") == 567
     with pytest.raises(KeyError):
         found.value("stat_colour")
+
+
+def test_what_is_left_out_is_not_worked_out_and_changes_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = values_of(extract(*digital_phantom(), EVERYTHING))
+    spatial, boxes = ("morph_moran_i", "morph_geary_c"), ("morph_vol_dens_ombb", "morph_area_dens_ombb")
+    monkeypatch.setattr("hounsfield.radiomics.morphology.autocorrelation", None)
+    monkeypatch.setattr("hounsfield.radiomics.solids.Hull.oriented_box", None)
+    left = values_of(extract(*digital_phantom(), replace(EVERYTHING, leaves_out=(*spatial, *boxes, "stat_mean"))))
+    assert set(whole) - set(left) == {*spatial, *boxes, "stat_mean"}
+    assert left == pytest.approx({tag: whole[tag] for tag in left}, nan_ok=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_and_small_regions_have_the_same_autocorrelation(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(seed)
+    samples, inside = chance.normal(0, 50, (14, 21, 18)), chance.random((14, 21, 18)) < 0.7
+    exact = spatial.autocorrelation(samples, inside, (3.0, 0.7, 0.7))
+    monkeypatch.setattr(spatial, "LARGE", 0)
+    rough = spatial.autocorrelation(samples, inside, (3.0, 0.7, 0.7))
+    assert rough.moran_i == pytest.approx(exact.moran_i, abs=1e-5)
+    assert rough.geary_c == pytest.approx(exact.geary_c, abs=1e-5)

@@ -69,9 +69,9 @@ def _plain(region: Region, levels: Levels, settings: RadiomicsSettings, threads:
     wanted = set(settings.families)
     found: dict[str, float] = {}
     if Family.MORPHOLOGY in wanted:
-        found |= morphology_features(region, threads)
+        found |= morphology_features(region, threads, settings.leaves_out)
     if Family.LOCAL_INTENSITY in wanted:
-        found |= local_intensity_features(region)
+        found |= local_intensity_features(region, threads)
     if Family.INTENSITY_STATISTICS in wanted:
         found |= intensity_features(region.values)
     if Family.INTENSITY_HISTOGRAM in wanted:
@@ -108,6 +108,8 @@ class _Compliance:
 def _listed(plain: Plain, textures: Found, compliance: _Compliance, intensity: Unit) -> Iterator[Feature]:
     for family, features in catalogue().items():
         for index, facts in enumerate(features):
+            if facts.tag in compliance.settings.leaves_out:
+                continue
             values = _values(facts, index, plain, textures)
             for aggregation, value in values.items():
                 yield Feature(

@@ -60,21 +60,18 @@ def measure_mesh(inside: npt.NDArray[np.bool_], spacing_mm: Spacing) -> MeshMeas
 def outer_points(inside: npt.NDArray[np.bool_], spacing_mm: Spacing) -> Points:
     """Return vertices of the surface (point, 3) in mm, from the centre of the first voxel: all that its hull needs.
 
-    Of each row of voxels only the first and the last can be corners of the hull, whichever way the surface is cut.
-
     Args:
         inside: (slice, row, column).
         spacing_mm: of slices, rows and columns.
     """
+    from hounsfield.radiomics.hull_kernels import outer_corners
     from hounsfield.radiomics.mesh_kernels import write_extremes
 
     ends = np.empty((*inside.shape[:2], 2), dtype=np.int32)
     write_extremes(np.ascontiguousarray(inside).view(np.uint8), ends)
-    plane, row = np.nonzero(ends[..., 0] >= 0)
-    first, last = ends[plane, row, 0], ends[plane, row, 1]
-    voxels = np.concatenate([np.stack([plane, row, first], 1), np.stack([plane, row, last], 1)]).astype(np.float64)
-    shifts = np.concatenate([np.eye(3), -np.eye(3)]) / 2
-    return np.asarray((voxels[:, None] + shifts).reshape(-1, 3) * np.array(spacing_mm))
+    corners = np.empty((4 * (2 * ends.shape[0] + 1) * (2 * ends.shape[1] + 1), 3), dtype=np.int32)
+    count = outer_corners(ends, corners)
+    return np.asarray(corners[:count] * (np.array(spacing_mm) / 2))
 
 
 @cache

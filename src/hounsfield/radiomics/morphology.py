@@ -1,6 +1,6 @@
 """Morphological features: how large a region is, how it is shaped, and how its intensities lie in it (IBSI 3.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,22 @@ from hounsfield.radiomics.solids import Hull, Solid, ellipsoid
 from hounsfield.radiomics.spatial import autocorrelation
 
 NOTHING = float("nan")
+SOLIDS: Mapping[str, Callable[[Hull], Solid]] = {
+    "aabb": lambda hull: hull.bounding_box,
+    "ombb": lambda hull: hull.oriented_box,
+    "mvee": lambda hull: hull.least_ellipsoid,
+    "conv_hull": lambda hull: hull.solid,
+}
+"""Solids whose area and volume a region is compared with, by the end of the tag."""
 
 
-def morphology_features(region: Region, threads: int = 1) -> Mapping[str, float]:
+def morphology_features(region: Region, threads: int = 1, leaves_out: Collection[str] = ()) -> Mapping[str, float]:
     """Return the features by tag; those that the region does not define are NaN.
 
     Args:
         region: its morphological mask is not empty.
         threads: of the transform for the autocorrelation.
+        leaves_out: tags that are not worked out, as far as that saves anything.
     """
     inside = np.ascontiguousarray(region.morphological[region.box])
     mesh = measure_mesh(inside, region.spacing_mm)
@@ -39,14 +47,13 @@ def morphology_features(region: Region, threads: int = 1) -> Mapping[str, float]
         "morph_diam": hull.diameter_mm,
     }
     found |= _axes(sums, region.spacing_mm, Solid(area, volume))
-    for name, solid in {
-        "aabb": hull.bounding_box,
-        "ombb": hull.oriented_box,
-        "mvee": hull.least_ellipsoid,
-        "conv_hull": hull.solid,
-    }.items():
-        found |= _densities(name, Solid(area, volume), solid)
-    return {name: float(value) for name, value in (found | _inner(region, volume, threads)).items()}
+    for name, solid in SOLIDS.items():
+        if not leaves_out or not {f"morph_vol_dens_{name}", f"morph_area_dens_{name}"} <= set(leaves_out):
+            found |= _densities(name, Solid(area, volume), solid(hull))
+    found |= _intensities(region, volume)
+    if not {"morph_moran_i", "morph_geary_c"} <= set(leaves_out):
+        found |= _autocorrelation(region, threads)
+    return {name: float(value) for name, value in found.items()}
 
 
 def _moments(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -84,18 +91,18 @@ def _densities(name: str, own: Solid, around: Solid) -> dict[str, float]:
     }
 
 
-def _inner(region: Region, volume: float, threads: int) -> dict[str, float]:
-    """Return the features of how the intensities lie in the region; NaN where no intensity counts."""
-    names = ("morph_com", "morph_integ_int", "morph_moran_i", "morph_geary_c")
-    if not region.values.size:
-        return dict.fromkeys(names, NOTHING)
-    middle = _centre(region.morphological, None, region.spacing_mm)
+def _intensities(region: Region, volume: float) -> dict[str, float]:
+    """Return how far the weight of the intensities lies from the middle, and the integral over the region."""
     total = region.values.sum()
     heavy = _centre(region.intensity, region.values, region.spacing_mm) if total else np.full(3, NOTHING)
+    middle = _centre(region.morphological, None, region.spacing_mm)
+    return {"morph_com": float(np.linalg.norm(middle - heavy)), "morph_integ_int": region.values.mean() * volume}
+
+
+def _autocorrelation(region: Region, threads: int) -> dict[str, float]:
     samples, inside = region.samples[region.box], region.intensity[region.box]
     found = autocorrelation(samples, inside, region.spacing_mm, threads)
-    shift = float(np.linalg.norm(middle - heavy))
-    return dict(zip(names, (shift, region.values.mean() * volume, found.moran_i, found.geary_c), strict=True))
+    return {"morph_moran_i": found.moran_i, "morph_geary_c": found.geary_c}
 
 
 def _centre(

@@ -1,5 +1,6 @@
 """Solids round a region: its hull, the longest line in it, ellipsoids and boxes about it (IBSI 3.1.11, 3.1.17-26)."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,9 @@ Points = npt.NDArray[np.float64]
 LEGENDRE_TERMS = 20
 """Terms of the series for the area of an ellipsoid (IBSI 3.1.20)."""
 ELLIPSOID_TOLERANCE = 1e-4
-ELLIPSOID_ROUNDS = 1000
+ELLIPSOID_ROUNDS = 2000
+REFINED = 6
+"""Boxes on faces that are turned to the least rectangle."""
 _MANY = 3000
 """Corners of a hull beyond which they are compared in parts."""
 
@@ -66,18 +69,39 @@ class Hull:
 
     @cached_property
     def oriented_box(self) -> Solid:
-        """The least box by volume of those that lie with one side on a face of the hull and one along an edge of it.
+        """The least box by volume that lies with one side on a face of the hull.
 
-        The true least box may touch the hull with edges alone (O'Rourke 1985), and is then a little smaller.
+        Boxes along the longest edge of each face are tried first; the best of them are then turned on their face to
+        the least rectangle about it. The true least box may touch the hull with edges alone (O'Rourke 1985), and is
+        then a little smaller.
         """
+        from hounsfield.radiomics.solid_kernels import box_sides
+
+        axes = self._face_axes()
+        sides = np.empty((len(axes), 3))
+        box_sides(np.ascontiguousarray(self.corners.T), axes, sides)
         best = self.bounding_box
-        for normal in np.unique(np.round(self._hull.equations[:, :3], 9), axis=0):
-            turned = self.corners @ _basis(normal)
-            height = float(np.ptp(turned[:, 2]))
-            sides = _least_rectangle(turned[:, :2])
-            found = box(np.array([*sides, height]))
+        for index in sides.prod(axis=1).argsort()[:REFINED]:
+            height, flat = sides[index, 0], self.corners @ axes[index, 1:].T
+            found = box(np.array([height, *_least_rectangle(flat)]))
             best = found if found.volume_mm3 < best.volume_mm3 else best
         return best
+
+    def _face_axes(self) -> Points:
+        """Return the axes (box, 3, 3) of a box on each face: normal, along its longest edge, across it."""
+        normals = self._hull.equations[:, :3]
+        # a flat side of the hull is many triangles, and two sides may be parallel: one of each direction is enough
+        turned = normals * np.sign(normals @ (1.0, np.sqrt(2), np.pi))[:, None]
+        keys = np.round(turned, 6) @ (1.0, np.e * 1e3, np.pi * 1e6)
+        _, first = np.unique(keys, return_index=True)
+        ends = self._hull.points[self._hull.simplices[first]]
+        edges = np.roll(ends, -1, axis=1) - ends
+        lengths = np.linalg.norm(edges, axis=2)
+        longest = lengths.argmax(axis=1)
+        rows = np.arange(len(first))
+        along = edges[rows, longest] / lengths[rows, longest, None]
+        across = np.cross(normals[first], along)
+        return np.ascontiguousarray(np.stack([normals[first], along, across], 1))
 
     @cached_property
     def least_ellipsoid(self) -> Solid:
@@ -117,39 +141,24 @@ def ellipsoid(semi_axes_mm: npt.ArrayLike) -> Solid:
 
 def least_ellipsoid_axes(points: Points) -> Points:
     """Return the semi-axes of the least ellipsoid by volume that holds points (point, 3)."""
+    from hounsfield.radiomics.solid_kernels import weigh_corners
+
     count, width = points.shape
-    lifted = np.column_stack([points, np.ones(count)])
-    weights = np.full(count, 1 / count)
-    for _ in range(ELLIPSOID_ROUNDS):
-        inverse = np.linalg.inv(lifted.T @ (weights[:, None] * lifted))
-        reach = np.einsum("ij,jk,ik->i", lifted, inverse, lifted)
-        far = int(reach.argmax())
-        held = np.where(weights > 0, reach, np.inf)
-        near = int(held.argmin())
-        grow, shrink = reach[far] / (width + 1) - 1, 1 - reach[near] / (width + 1)
-        if max(grow, shrink) <= ELLIPSOID_TOLERANCE:
-            break
-        place, value = (far, reach[far]) if grow > shrink else (near, reach[near])
-        step = (value - width - 1) / ((width + 1) * (value - 1))
-        if place == near:
-            step = max(step, -weights[near] / (1 - weights[near]))
-        weights *= 1 - step
-        weights[place] += step
-        weights[weights < 1e-15] = 0.0
+    lifted = np.column_stack([points - points.mean(0), np.ones(count)])
+    weights = np.zeros(count)
+    # begun with the outermost points along all diagonals of the axes of inertia: most others never matter
+    axes = np.linalg.svd(lifted[:, :width], full_matrices=False)[2]
+    reach = lifted[:, :width] @ axes.T @ np.array(list(itertools.product((-1, 0, 1), repeat=width))).T
+    weights[np.unique(reach.argmax(axis=0))] = 1.0
+    weights /= weights.sum()
+    inverse = np.linalg.inv(lifted.T @ (weights[:, None] * lifted))
+    weigh_corners(lifted, inverse, weights, ELLIPSOID_TOLERANCE, ELLIPSOID_ROUNDS)
     centre = weights @ points
     off = points - centre
     shape = np.linalg.inv((weights[:, None] * off).T @ off) / width
     # grown until the farthest point lies on it: the rounds stop a little short
     farthest = np.einsum("ij,jk,ik->i", off, shape, off).max()
     return np.asarray(np.sqrt(farthest / np.linalg.eigvalsh(shape)))
-
-
-def _basis(normal: Points) -> Points:
-    """Return a matrix whose last column is a unit normal, and whose others span its plane."""
-    other = np.eye(3)[int(np.abs(normal).argmin())]
-    first = np.cross(normal, other)
-    first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(normal, first), normal], 1)
 
 
 def _least_rectangle(points: Points) -> tuple[float, float]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hounsfield.pipeline import analyse, check
     from hounsfield.preparing import prepare_volume
     from hounsfield.train.run import train
+    from hounsfield.train.synthesis.run import synthesise
 
 _HOMES = {
     "Finding": "core.finding",
@@ -61,6 +62,7 @@ _HOMES = {
     "prepare_volume": "preparing",
     "read_cases": "cases.layouts",
     "read_volumes": "opening",
+    "synthesise": "train.synthesis.run",
     "train": "train.run",
 }
 
@@ -89,6 +91,7 @@ __all__ = [
     "prepare_volume",
     "read_cases",
     "read_volumes",
+    "synthesise",
     "train",
 ]
 

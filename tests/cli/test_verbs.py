@@ -25,6 +25,8 @@ VERBS = (
     "plan",
     "train",
     "tune",
+    "synthesise",
+    "generate",
     "evaluate",
     "compare",
     "models",

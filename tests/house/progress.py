@@ -16,11 +16,13 @@ VERBS = (
     "data",
     "demo",
     "evaluate",
+    "generate",
     "index",
     "info",
     "models",
     "plan",
     "prepare",
+    "synthesise",
     "train",
     "tune",
 )

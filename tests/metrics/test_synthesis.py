@@ -11,6 +11,7 @@ from hounsfield.metrics.synthesis import (
     BLOCKS,
     LEAST_BLOCK,
     frechet_distance,
+    frechet_distance_interval,
     kernel_distance,
     kernel_distance_interval,
     manifolds,
@@ -144,3 +145,14 @@ def test_precision_is_that_of_scikit_learns_neighbours() -> None:
     distances = np.linalg.norm(real[:, None] - made[None], axis=2)
     expected = np.mean([(distances[:, index] <= reach).any() for index in range(40)])
     assert manifolds(real, made, neighbours=3).precision == pytest.approx(float(expected))
+
+
+def test_interval_of_the_frechet_distance_has_the_spread_of_repeated_samples() -> None:
+    """The half-width over Student's quantile is a standard error: it agrees with the deviation over fresh samples."""
+    found = [frechet_distance_interval(normal(200, 2, seed), normal(200, 2, 700 + seed, 1.0)) for seed in range(80)]
+    spread = float(np.std([item.value for item in found]))
+    quantile = 2.262157  # of Student's t with nine degrees, 97.5 %
+    assert np.median([(item.high - item.value) / quantile for item in found]) == pytest.approx(spread, rel=0.3)
+    plain = frechet_distance(normal(200, 2, 0), normal(200, 2, 700, 1.0))
+    assert found[0].value == plain
+    assert all(0 <= item.low < item.value < item.high for item in found)

@@ -90,8 +90,8 @@ def train(
     )
     with teller(talk) as tell:
         result = run(data, output, options, tell)
-    answer = _as_data(result)
-    talk.answer(answer, lambda: _lines(answer, talk))
+    answer = result_data(result)
+    talk.answer(answer, lambda: lines_of(answer, talk))
     return 0
 
 
@@ -113,7 +113,8 @@ def teller(talk: Talk) -> Iterator[Any]:
         yield tell
 
 
-def _as_data(result: "TrainResult") -> dict[str, Any]:
+def result_data(result: "TrainResult") -> dict[str, Any]:
+    """Return what a run wrote as JSON values."""
     return {
         "model": str(result.model),
         "run_folder": str(result.run_folder),
@@ -134,7 +135,8 @@ def _as_data(result: "TrainResult") -> dict[str, Any]:
     }
 
 
-def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:
+def lines_of(data: dict[str, Any], talk: Talk) -> Iterator[str]:
+    """Give the lines that a person reads of it."""
     for part, result in data["results"].items():
         yield f"{part} (n = {result['n']})"
         for key, metric in result["metrics"].items():

@@ -18,7 +18,7 @@ from hounsfield.cases.targets import TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
-from hounsfield.errors import DatasetError
+from hounsfield.errors import DatasetError, ModelError
 from hounsfield.evaluate.inference import Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.parts import evaluated_part, part_issues
@@ -110,7 +110,10 @@ def read_targets_for(manifest: Manifest, data: Path) -> TargetTable:
 
     Raises:
         DatasetError: ``E851`` none of the model's labels is there; and those of ``read_targets``.
+        ModelError: ``E920``, the model makes images.
     """
+    if manifest.answer == "image":
+        raise ModelError("E920", model=manifest.name)
     task = TASKS[manifest.answer]
     names = tuple(entry.name for entry in manifest.classes)
     if task is LearningTask.ORDINAL:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 from scipy.stats import hypergeom, mannwhitneyu
 
 from hounsfield.metrics.weights import Floats
@@ -15,6 +14,8 @@ TAIL = 0.05
 PERMUTATIONS = 2000
 LEVEL = 0.01
 """Below it, adjusted for the two tests that decide, images count as copied."""
+_MOST_ELEMENTS = 4_000_000
+"""Distances that are held at once."""
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -74,10 +75,9 @@ def copying(training: Floats, held_out: Floats, synthetic: Floats, seed: int = 0
         seed: of the permutations.
     """
     known, unseen, made = (np.asarray(item, dtype=np.float64) for item in (training, held_out, synthetic))
-    tree, other = cKDTree(known), cKDTree(unseen)
-    distances, relative, nearest = _nearest(tree, made)
-    held_distances, held_relative, _ = _nearest(tree, unseen)
-    to_unseen, nearest_unseen = other.query(made)
+    distances, relative, nearest = _nearest(known, made)
+    held_distances, held_relative, _ = _nearest(known, unseen)
+    to_unseen, _, nearest_unseen = _nearest(unseen, made)
     is_drawn = distances <= to_unseen
     return Copying(
         distances,
@@ -93,12 +93,20 @@ def copying(training: Floats, held_out: Floats, synthetic: Floats, seed: int = 0
     )
 
 
-def _nearest(tree: "cKDTree", items: Doubles) -> tuple[Doubles, Doubles, Indices]:
-    """Return distance, relative distance and index of the nearest neighbour of each item."""
-    count = min(NEIGHBOURS + 1, tree.n)
-    found, indices = tree.query(items, k=count)
-    rest = np.maximum(found[:, 1:].mean(1), np.finfo(np.float64).tiny)
-    return found[:, 0], found[:, 0] / rest, indices[:, 0].astype(np.int64)
+def _nearest(known: Doubles, items: Doubles) -> tuple[Doubles, Doubles, Indices]:
+    """Return distance, relative distance and index of the nearest neighbour of each item, a block of them at a time."""
+    count = min(NEIGHBOURS + 1, len(known))
+    lengths = (known**2).sum(1)
+    rows = []
+    for block in np.array_split(items, -(-len(items) * len(known) // _MOST_ELEMENTS)):
+        squares = (block**2).sum(1)[:, None] + lengths[None] - 2 * block @ known.T
+        near = np.argpartition(squares, count - 1, axis=1)[:, :count]
+        found = np.sqrt(np.clip(np.take_along_axis(squares, near, 1), 0, None))
+        order = np.argsort(found, axis=1, kind="stable")
+        rows.append((np.take_along_axis(found, order, 1), np.take_along_axis(near, order, 1)[:, 0]))
+    distances, nearest = (np.concatenate(part) for part in zip(*rows, strict=True))
+    rest = np.maximum(distances[:, 1:].mean(1), np.finfo(np.float64).tiny)
+    return distances[:, 0], distances[:, 0] / rest, nearest.astype(np.int64)
 
 
 def _tail_p(relative: Doubles, held_out: Doubles) -> float:

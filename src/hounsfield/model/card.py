@@ -11,6 +11,12 @@ DISCLAIMER = (
 )
 
 
+SYNTHETIC = (
+    "Kind: generator. Every image it makes is synthetic: it shows no patient and proves no finding.",
+    "类型：生成器。它生成的每幅图像都是合成的：不对应任何患者，也不能证明任何所见。",
+)
+
+
 def model_card(manifest: Manifest, weights_digest: str = "") -> str:
     """Return the card of a model; the same manifest gives the same text."""
     blocks: list[Iterable[str]] = [
@@ -35,6 +41,9 @@ def _heading(manifest: Manifest, weights_digest: str) -> Iterable[str]:
     yield ""
     yield f"> {DISCLAIMER[0]}"
     yield f"> {DISCLAIMER[1]}"
+    if manifest.answer == "image":
+        yield f"> {SYNTHETIC[0]}"
+        yield f"> {SYNTHETIC[1]}"
     yield ""
     yield from _table(
         ("item", "value"),

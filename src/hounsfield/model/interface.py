@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -107,6 +107,39 @@ class BoxInterface(NetworkInterface):
             -(-self.rows // level.stride) * -(-self.columns // level.stride) * len(level.sides) * len(self.ratios)
             for level in self.levels
         )
+
+
+class GeneratorInterface(NetworkInterface):
+    """A network that makes images; nothing it gives is an image of a patient.
+
+    Attributes:
+        kind: says so in the manifest.
+        input: name of the input (image, ``latent`` + class): noise drawn from the standard normal distribution, then
+            one for the class that is wanted and zero for the others.
+        logits: name of the output (image, channel, row, column), samples from 0 to 1, white is bright.
+        channels: of an image that is made.
+        rows: of an image that is made.
+        columns: of an image that is made.
+        latent: numbers of noise for an image; 0 for a network that is given an image (image, ``source_channels``, row,
+            column) instead.
+        source_channels: channels of the image that is given; 0 for a network that is given noise.
+    """
+
+    kind: Literal["generator"] = "generator"
+    latent: Annotated[int, Field(ge=0, le=4096)] = 0
+    source_channels: Annotated[int, Field(ge=0, le=64)] = 0
+
+    @model_validator(mode="after")
+    def _check_source(self) -> "GeneratorInterface":
+        if (self.latent > 0) == (self.source_channels > 0):
+            raise ValueError("a generator is given either noise or an image")
+        return self
+
+    def input_shape(self, class_count: int) -> tuple[int, ...]:
+        """Return the shape of what one image is made from."""
+        if self.latent:
+            return (self.latent + class_count,)
+        return (self.source_channels, self.rows, self.columns)
 
 
 class MaskOutput(BaseModel):

@@ -12,6 +12,7 @@ from hounsfield.model.contract import InputContract
 from hounsfield.model.interface import (
     BoxInterface,
     CamExplanation,
+    GeneratorInterface,
     HeadsInterface,
     MaskOutput,
     NetworkInterface,
@@ -33,7 +34,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Explanation = Annotated[CamExplanation | OcclusionExplanation | NoExplanation, Field(discriminator="method")]
 
 HeadKind = Literal["class", "ordered-class", "labels", "number"]
-Answer = HeadKind | Literal["several"]
+Answer = HeadKind | Literal["several", "image"]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -160,7 +161,8 @@ class Manifest(BaseModel):
         classes: the classes, in the order of the logits; labels that may all be present, the name of the number, or the
             names of the heads.
         answer: what the logits mean: one class of several or of ordered ones (softmax), labels that do not exclude each
-            other (the logistic function of each), a number as it is, or several of these, each a head.
+            other (the logistic function of each), a number as it is, several of these, each a head, or a synthetic
+            image of one of the classes.
         heads: what each output means, for the answer ``several``.
         unit: of the number, UCUM where there is a code.
         calibration: temperature of the probabilities.
@@ -186,7 +188,7 @@ class Manifest(BaseModel):
     purpose: Bilingual
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")]
     input: InputContract
-    network: BoxInterface | HeadsInterface | NetworkInterface
+    network: BoxInterface | HeadsInterface | GeneratorInterface | NetworkInterface
     prepare: Annotated[list[dict[str, JsonValue]], Field(max_length=32)]
     classes: Annotated[list[ClassEntry], Field(min_length=1, max_length=1000)]
     answer: Answer = "class"
@@ -241,6 +243,8 @@ class Manifest(BaseModel):
     def _check_answer(self) -> None:
         """Refuse fewer classes than the answer needs, and what a number or labels cannot have."""
         count, has_boxes = len(self.classes), isinstance(self.network, BoxInterface)
+        if (self.answer == "image") != isinstance(self.network, GeneratorInterface):
+            raise ValueError("answer: an image is the answer of a generator, and its only one")
         if not makes_answer(self.answer, count) and not has_boxes:
             raise ValueError(f"classes: {count} do not make the answer {self.answer}")
         if self.answer != "class" and (self.masks is not None or has_boxes or self.out_of_distribution is not None):

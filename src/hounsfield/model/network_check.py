@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto
 
 from hounsfield.errors import ManifestMismatch, ModelError
-from hounsfield.model.interface import BoxInterface, HeadsInterface
+from hounsfield.model.interface import BoxInterface, GeneratorInterface, HeadsInterface
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.operators import ALLOWED
 
@@ -160,8 +160,10 @@ def _check_input(model: onnx.ModelProto, manifest: Manifest) -> None:
 
 
 def _input_shape(manifest: Manifest) -> tuple[int, ...]:
-    """Return the shape of one image: channel, slice where there are slices, row, column."""
+    """Return the shape of one image: channel, slice where there are slices, row, column; or what a generator takes."""
     network = manifest.network
+    if isinstance(network, GeneratorInterface):
+        return network.input_shape(len(manifest.classes))
     slices = () if network.slices is None else (network.slices,)
     return (network.channels, *slices, network.rows, network.columns)
 
@@ -234,6 +236,8 @@ def _check_classes(manifest: Manifest, shapes: dict[str, list[int]]) -> None:
     """Demand logits of the classes, and maps and a score that fit them."""
     network, classes = manifest.network, len(manifest.classes)
     expected = [1, classes] if manifest.masks is None else [1, classes, *_input_shape(manifest)[1:]]
+    if isinstance(network, GeneratorInterface):
+        expected = [1, network.channels, network.rows, network.columns]
     if shapes[network.logits] != expected:
         raise ManifestMismatch("E513", part=network.logits, found=shapes[network.logits], expected=expected)
     if network.activation_maps:

@@ -40,7 +40,7 @@ class Predictor:
 
     Raises:
         ModelError: ``E510`` to ``E512``, the network is not fit, or the runtime does not take it; ``E861``, the model
-            answers with masks (``mask_predictor``).
+            answers with masks (``mask_predictor``); ``E920``, it makes images (``generator``).
         ManifestMismatch: ``E513``, the network is not the one the manifest speaks of.
     """
 
@@ -48,6 +48,8 @@ class Predictor:
         self.package = package
         if package.manifest.masks is not None:
             raise ModelError("E861", model=package.identity.name)
+        if package.manifest.answer == "image":
+            raise ModelError("E920", model=package.identity.name)
         check_network(package.network, package.manifest)
         self._session = open_session(package.network, threads)
 

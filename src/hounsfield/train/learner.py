@@ -86,7 +86,7 @@ def _optimiser(network: nn.Module, learning: Optimisation) -> torch.optim.Optimi
     ]
     if learning.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=learning.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=learning.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=learning.learning_rate, betas=learning.moment_decays, fused=True)
 
 
 def _laid_out(moment: Tensor, weight: Tensor) -> Tensor:

@@ -50,6 +50,11 @@ class Optimisation(_Document):
     patience: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
 
+    @property
+    def moment_decays(self) -> tuple[float, float]:
+        """Decays of the two moments of Adam."""
+        return 0.9, 0.999
+
 
 class Learning(Optimisation):
     """How the weights of a classifier are found.

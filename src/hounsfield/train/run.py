@@ -58,7 +58,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     ledger = Ledger(output.with_name(f"{output.name}.run"))
     ledger.open()
     asked = Asked(data, wanted, recipe)
-    with _stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
+    with stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
         if is_several(wanted, recipe):
             return train_several(asked, output, ledger, talk)
         drawn = task_of(data) if wanted.task == "auto" else None
@@ -82,7 +82,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
 
 
 @contextmanager
-def _stopped_on_request(ledger: Ledger) -> Iterator[None]:
+def stopped_on_request(ledger: Ledger) -> Iterator[None]:
     """Turn an interruption, or a request to terminate, into an error that says how to go on.
 
     Raises:

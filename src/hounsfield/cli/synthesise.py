@@ -1,0 +1,89 @@
+"""``hounsfield synthesise``: a data folder in, a generator of synthetic images out, judged."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
+from hounsfield.cli.talk import Talk
+from hounsfield.cli.training_flags import (
+    Arithmetic,
+    BatchSize,
+    Classes,
+    Epochs,
+    LearningRate,
+    Name,
+    Seed,
+    Strict,
+    Time,
+    duration,
+    words,
+)
+
+
+def synthesise(
+    data: Annotated[Path, typer.Argument(help="Class folders, arrays (npz, idx), or a CSV or Excel manifest.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The generator to write, such as G.model.")],
+    size: Annotated[int | None, typer.Option("--size", help="Side of the images: 32, 64 or 128 pixels.")] = None,
+    game: Annotated[
+        Literal["minimax", "saturating", "hinge", "least-squares"],
+        typer.Option("--game", help="What the two networks lower."),
+    ] = "minimax",
+    features: Annotated[
+        str, typer.Option("--features", help="Model whose features judge the images; not Inception's.")
+    ] = "body-part",
+    seed: Seed = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    classes: Classes = None,
+    name: Name = None,
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the weights.")] = "not stated",
+    threads: Arithmetic = None,
+    strict: Strict = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    as_json: Json = False,
+    language: Tongue = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Learn to make images like those of a data set, by class, and judge them beside real ones that were held back.
+
+    The images show no patient. Figures use the features of a model of ours: they compare only with each other.
+    """
+    seconds = None if time is None else duration(time)
+    from hounsfield.cli.train import lines_of, result_data, teller
+    from hounsfield.settings import calm_threads, read_settings
+
+    calm_threads()
+    from hounsfield.train.synthesis.plan import SynthesisOptions
+    from hounsfield.train.synthesis.run import synthesise as run
+
+    settings = read_settings({"language": language})
+    talk = Talk(as_json, settings.language, quiet)
+    options = SynthesisOptions(
+        size=size,
+        game=game,
+        features=features,
+        seed=seed,
+        epochs=epochs,
+        time_limit_seconds=seconds,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        resume=resume,
+        strict=strict,
+        class_names=words(classes),
+        name=name,
+        licence=licence,
+        threads=threads,
+        command=" ".join(["hounsfield", *sys.argv[1:]]),
+        models_folder=settings.models_folder,
+    )
+    with teller(talk) as tell:
+        result = run(data, output, options, tell)
+    answer = result_data(result)
+    talk.answer(answer, lambda: lines_of(answer, talk))
+    return 0

@@ -1,0 +1,1 @@
+"""Synthesis: generators learned as a game of two networks, judged, packed, and used to fill rare classes."""

@@ -60,8 +60,9 @@ class ConvolutionalDiscriminator(nn.Module):
     def forward(self, images: Tensor, classes: Tensor) -> Tensor:
         """Return logits (image,) of images in 0..1 and classes (image, class), one for the class they are shown as."""
         places = self.layers(images * 2 - 1)
-        logits: Tensor = self.last(places.flatten(1))[:, 0]
-        return logits + (self.classes(classes) * places.mean((2, 3))).sum(1)
+        as_any: Tensor = self.last(places.flatten(1))[:, 0]
+        as_class: Tensor = (self.classes(classes) * places.mean((2, 3))).sum(1)
+        return as_any + as_class
 
 
 class Adversaries(nn.Module):

@@ -111,10 +111,9 @@ def generator_manifest(
     limits = [bilingual("ui.synthesis.limit.patients"), bilingual("ui.synthesis.limit.data", data=data_name)]
     limits += [bilingual("ui.synthesis.limit.copies")] if copies else []
     measured = f"; features of {plan.features[0]} (weights {plan.features[1][:12]}), not Inception's"
-    metrics = [
-        metric_entry(assessment, name, interval, data_name)
-        for name, interval in (assessment.metrics.items() if assessment else ())
-    ]
+    metrics = []
+    if assessment is not None:
+        metrics = [metric_entry(assessment, name, item, data_name) for name, item in assessment.metrics.items()]
     try:
         return Manifest(
             name=slug(plan.name),

@@ -76,3 +76,46 @@ def test_an_object_of_one_sample_keeps_an_interior() -> None:
     objects = np.zeros((1, 5, 5), dtype=np.uint16)
     objects[0, 2, 2] = 300
     assert with_borders(objects)[0, 2, 2] == INTERIOR
+
+
+def dumbbell(bridge: int) -> np.ndarray:
+    """Return two discs of radius 8 joined by a bridge some samples wide, as the network's labels."""
+    rows, columns = np.mgrid[:30, :50]
+    discs = (np.hypot(rows - 15, columns - 15) < 8) | (np.hypot(rows - 15, columns - 33) < 8)
+    discs[15 - bridge // 2 : 16 + bridge // 2, 15:33] = True
+    return with_borders(discs[None].astype(np.int32))
+
+
+def test_what_is_joined_by_a_bridge_is_cut_on_request() -> None:
+    learned = dumbbell(5)
+    assert decode_instances(learned).max() == 1
+    found = decode_instances(learned, smoothing_samples=2.0)
+    assert found.max() == 2
+    assert np.array_equal(found > 0, learned > 0)
+    left, right = (found == number for number in (1, 2))
+    assert np.flatnonzero(left.any((0, 1))).max() in (23, 24)
+    assert left.sum() == pytest.approx(right.sum(), abs=30)
+
+
+def test_a_disc_and_small_interiors_stay_whole_where_others_are_cut() -> None:
+    rows, columns = np.mgrid[:40, :40]
+    objects = (np.hypot(rows - 14, columns - 14) < 9).astype(np.int32)
+    objects[30:33, 30:33] = 2
+    objects[30:33, 35:38] = 3
+    found = decode_instances(with_borders(objects[None]), smoothing_samples=2.0)
+    assert np.array_equal(found[0], objects)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_cutting_keeps_the_foreground_and_the_numbering(seed: int, smoothing: float) -> None:
+    learned = with_borders(grains(seed))
+    found = decode_instances(learned, smoothing_samples=smoothing)
+    assert np.array_equal(found > 0, learned > 0)
+    assert np.array_equal(found, relabel_sequential(found)[0])
+    first = [int(np.flatnonzero(found.ravel() == number)[0]) for number in range(1, found.max() + 1)]
+    assert first == sorted(first)
+
+
+def test_an_image_that_is_all_object_is_one_object() -> None:
+    assert decode_instances(np.full((1, 9, 9), INTERIOR), smoothing_samples=2.0).max() == 1

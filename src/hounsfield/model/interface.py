@@ -154,6 +154,9 @@ class MaskOutput(BaseModel):
         spacing_mm: slice, row, column spacing of the prepared grid, None where it is that of the image.
         object_name: what the objects are, where the labels are background, interior and border of objects that are
             told apart; None where labels are answered as they are.
+        least_samples: smaller objects are dropped.
+        smoothing_samples: objects that hang together are cut where they are narrow, after smoothing by so much;
+            0 leaves them (``model.instances.decode_instances``).
     """
 
     model_config = _STRICT
@@ -162,6 +165,8 @@ class MaskOutput(BaseModel):
     channel_names: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=16)]
     spacing_mm: tuple[float, float, float] | None = None
     object_name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    least_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    smoothing_samples: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
 class CamExplanation(BaseModel):

@@ -66,6 +66,19 @@ class MaskPredictor:
             OutOfScope: ``E520``, other channels than the network takes; ``E521``, NaN or infinite samples.
             ModelError: ``E522``, an output is not finite.
         """
+        labels = self.labels(images)
+        if self.masks.object_name is None:
+            return GridLabels(labels, False, self.package.identity)
+        rule = self.masks.least_samples, self.masks.smoothing_samples
+        return GridLabels(decode_instances(labels, *rule), True, self.package.identity)
+
+    def labels(self, images: Floats) -> npt.NDArray[np.int32]:
+        """Return the likeliest of the network's own labels for every sample: of objects, interior and border.
+
+        Raises:
+            OutOfScope: ``E520``, ``E521`` as ``predict``.
+            ModelError: ``E522``, an output is not finite.
+        """
         network, classes = self.package.manifest.network, len(self.package.manifest.classes)
         if images.ndim != 4 or images.shape[0] != network.channels or 0 in images.shape:
             raise OutOfScope("E520", found=images.shape, expected=(network.channels, "slices", "rows", "columns"))
@@ -76,9 +89,7 @@ class MaskPredictor:
         given = images.astype(np.float32, copy=False)
         for start, probabilities in slide(given, patch, self.masks.overlap_fraction, classes, self.run):
             labels[start : start + probabilities.shape[1]] = probabilities.argmax(0)
-        if self.masks.object_name is not None:
-            return GridLabels(decode_instances(labels), True, self.package.identity)
-        return GridLabels(labels, False, self.package.identity)
+        return labels
 
     def run(self, patch: Floats) -> Floats:
         """Return probabilities (label, slice, row, column) of one patch (channel, slice, row, column).

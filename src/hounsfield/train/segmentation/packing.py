@@ -1,6 +1,6 @@
 """Packing of a segmentation: from kept weights to a measured model package."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from hounsfield.train.chance import generator_at
 from hounsfield.train.export import compare_with_torch, onnx_bytes
 from hounsfield.train.parts import PartSizes
 from hounsfield.train.recipe import Recipe, faults_of
+from hounsfield.train.segmentation.object_rule import ObjectRule, choose_rule
 from hounsfield.train.segmentation.patches import PreparedCase
 from hounsfield.train.segmentation.plan import SegmentationPlan
 from hounsfield.train.segmentation.setup import MaskTask
@@ -50,6 +51,7 @@ class MaskFacts:
     sizes: PartSizes
     command: str
     assessments: tuple[Assessment, ...] = ()
+    rule: ObjectRule = field(default_factory=ObjectRule)
 
 
 def rehearse_masks(plan: SegmentationPlan, recipe: Recipe) -> None:
@@ -77,9 +79,13 @@ def pack_masks(task: MaskTask, weights: dict[str, Tensor], output: Path) -> Pack
     facts = MaskFacts(task.table.name, parts.sizes, task.command)
     manifest = mask_manifest(plan, task.recipe, facts)
     predictor = MaskPredictor(ModelPackage(manifest, exported, "", manifest.identity, ""), threads=1)
+    if plan.is_instances:
+        facts = replace(facts, rule=choose_rule(predictor, parts.tuning))
+        manifest = mask_manifest(plan, task.recipe, facts)
+        predictor = MaskPredictor(ModelPackage(manifest, exported, "", manifest.identity, ""), threads=1)
     named = {"tuning": parts.tuning, "test": parts.test}
     assessments = tuple(assess_masks(name, cases, predictor, plan) for name, cases in named.items() if cases)
-    manifest = mask_manifest(plan, task.recipe, MaskFacts(facts.data_name, facts.sizes, facts.command, assessments))
+    manifest = mask_manifest(plan, task.recipe, replace(facts, assessments=assessments))
     identity = write_package(output, manifest, exported)
     return Packed(manifest, identity.weights_digest, assessments)
 
@@ -132,6 +138,8 @@ def mask_manifest(plan: SegmentationPlan, recipe: Recipe, facts: MaskFacts) -> M
                 channel_names=list(plan.channel_names),
                 spacing_mm=plan.spacing_mm,
                 object_name=machine_name(plan.label_names[1], 1) if plan.is_instances else None,
+                least_samples=facts.rule.least_samples,
+                smoothing_samples=facts.rule.smoothing_samples,
             ),
             data=stated.data.model_copy(update=data_counts(recipe, facts.sizes, facts.data_name or "-")),
             licence=stated.licence,

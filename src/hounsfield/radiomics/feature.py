@@ -18,6 +18,8 @@ class Feature:
         value: NaN where the region does not define it.
         unit: UCUM code; ``1`` for a number without unit.
         is_compliant: whether the manual standardises the feature and the way it was come by.
+        filter: that made the image it is of, such as ``mean_5_3D``, which its tag begins with; empty for the image
+            itself.
     """
 
     tag: str
@@ -28,6 +30,7 @@ class Feature:
     value: float
     unit: str
     is_compliant: bool
+    filter: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class FeatureSet:
     """The features of one region.
 
     Attributes:
-        features: in the order of the manual.
+        features: in the order of the manual, those of the image before those of each filter.
         settings: they were extracted with.
         voxel_count: voxels of the morphological mask, on the grid of the settings.
         intensity_voxel_count: voxels whose intensities count.

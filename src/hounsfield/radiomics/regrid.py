@@ -40,11 +40,25 @@ class Regrid:
         if all(step == 1 for step in self.steps) and not any(self.starts):
             return array
         order = _ORDERS[interpolation]
-        return np.asarray(
-            ndimage.affine_transform(
-                array, self.steps, self.starts, self.shape, output=np.float64, order=order, mode="nearest"
-            )
-        )
+        if not np.isfinite(array).all():  # a product of matrices would spread what is no number over the whole grid
+            return _affine(array, self.steps, self.starts, self.shape, order)
+        for axis, (step, start, side) in enumerate(zip(self.steps, self.starts, self.shape, strict=True)):
+            if step != 1 or start != 0:
+                weights = _weights(array.shape[axis], side, start, step, order)
+                array = np.moveaxis(np.tensordot(weights, array, axes=(1, axis)), 0, axis)
+        return np.ascontiguousarray(array)
+
+
+def _weights(count: int, side: int, start: float, step: float, order: int) -> Array:
+    """Return what each old voxel of a line gives to each new one: a spline is a linear sum along every axis."""
+    return _affine(np.eye(count), (step, 1.0), (start, 0.0), (side, count), order)
+
+
+def _affine(
+    array: Array, steps: tuple[float, ...], starts: tuple[float, ...], shape: tuple[int, ...], order: int
+) -> Array:
+    found = ndimage.affine_transform(array, steps, starts, shape, output=np.float64, order=order, mode="nearest")
+    return np.asarray(found)
 
 
 def regrid(shape: tuple[int, ...], spacing_mm: Spacing, wanted_mm: Spacing) -> Regrid:

@@ -3,6 +3,7 @@
 Defaults follow the recommendations of the IBSI manual (2.4 to 2.7); named settings are those of its benchmarks.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Final
@@ -12,6 +13,16 @@ from pydantic.dataclasses import dataclass
 
 from hounsfield.errors import SettingsError
 from hounsfield.radiomics.catalogue import catalogue
+from hounsfield.radiomics.filters import (
+    FilterSettings,
+    GaborFilter,
+    LaplacianOfGaussianFilter,
+    LawsFilter,
+    MeanFilter,
+    SimoncelliFilter,
+    WaveletFilter,
+)
+from hounsfield.radiomics.filters.settings import Dimensions
 from hounsfield.radiomics.texture_features import DIRECTED, UNDIRECTED
 
 STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
@@ -88,6 +99,9 @@ class RadiomicsSettings:
         aggregations: how slices and directions are merged.
         leaves_out: tags of features that are not wanted; what only they need is not worked out. Moran's I and Geary's C
             (``morph_moran_i``, ``morph_geary_c``) take half of the time on large regions.
+        filters: each makes a map of the image on its new grid, of which features are taken as well (IBSI 2).
+        filtered_families: that are taken of the maps; shape and local peaks are of the image alone.
+        filtered_discretisation: of the maps; their values have no unit, so bins of a fixed width mean little.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")] = "default"
@@ -102,6 +116,9 @@ class RadiomicsSettings:
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = tuple(Family)
     aggregations: Annotated[tuple[str, ...], Field(min_length=1)] = ("3D, averaged", "3D, merged", "3D")
     leaves_out: tuple[str, ...] = ()
+    filters: tuple[Annotated[FilterSettings, Field(discriminator="kind")], ...] = ()
+    filtered_families: Annotated[tuple[Family, ...], Field(min_length=1)] = (Family.INTENSITY_STATISTICS,)
+    filtered_discretisation: Discretisation = Discretisation(number=32)
 
     @model_validator(mode="after")
     def _check(self) -> "RadiomicsSettings":
@@ -115,6 +132,14 @@ class RadiomicsSettings:
         low, high = self.range or (None, None)
         if low is not None and high is not None and low >= high:
             raise ValueError("range must rise")
+        apart = sorted({*self.filtered_families} & {Family.MORPHOLOGY, Family.LOCAL_INTENSITY})
+        if apart:
+            raise ValueError(f"{apart[0]} is not taken of filtered images")
+        names = [one.name for one in self.filters]
+        if len(set(names)) < len(names):
+            raise ValueError("two filters are the same")
+        if self.filtered_discretisation.binning is Binning.NONE:
+            raise ValueError("filtered_discretisation takes bins: filtered images have no whole intensities")
         return self
 
 
@@ -138,6 +163,29 @@ _C = RadiomicsSettings(
     aggregations=SPATIAL,
 )
 _BINS = Discretisation(number=32)
+_IBSI2 = RadiomicsSettings(name="ibsi2-1a", rounds=True, range=(-1000, 400), families=(Family.INTENSITY_STATISTICS,))
+"""Without a filter; all of IBSI 2 phase 2 count the same voxels."""
+
+
+def _ibsi2() -> Iterator[RadiomicsSettings]:
+    """Yield the configurations of IBSI 2 phase 2: A slice by slice, B in three dimensions on a finer grid."""
+    on_grid = replace(_IBSI2, spacing_mm=(1, 1, 1), interpolation="cubic")
+    both: tuple[tuple[str, RadiomicsSettings, Dimensions], ...] = (("a", _IBSI2, 2), ("b", on_grid, 3))
+    for letter, base, sides in both:
+        yield replace(base, name=f"ibsi2-1{letter}")
+        filters: tuple[FilterSettings, ...] = (
+            MeanFilter(dimensions=sides, size=5),
+            LaplacianOfGaussianFilter(dimensions=sides, sigma_mm=1.5),
+            LawsFilter(dimensions=sides, kernels="L5E5E5"[: 2 * sides]),
+            GaborFilter(dimensions=sides, sigma_mm=5, wavelength_mm=2, aspect=1.5, angle_step_degrees=22.5),
+            WaveletFilter(dimensions=sides, wavelet="db3", bands="LLH"[-sides:]),
+            WaveletFilter(dimensions=sides, wavelet="db3", bands="H" * sides, level=2),
+            SimoncelliFilter(dimensions=sides, level=1),
+            SimoncelliFilter(dimensions=sides, level=2),
+        )
+        for number, one in enumerate(filters, start=2):
+            yield replace(base, name=f"ibsi2-{number}{letter}", filters=(one,))
+
 
 NAMED: Final = {
     one.name: one
@@ -160,9 +208,10 @@ NAMED: Final = {
             discretisation=_BINS,
             volume_discretisation=Discretisation(number=1000),
         ),
+        *_ibsi2(),
     )
 }
-"""Settings by name: the default, and the configurations of the IBSI 1 benchmarks (manual, chapter 5)."""
+"""Settings by name: the default, the configurations of the IBSI 1 benchmarks and of the phase 2 of IBSI 2."""
 
 
 def named_settings(name: str) -> RadiomicsSettings:

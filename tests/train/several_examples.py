@@ -96,3 +96,33 @@ def toy_parts(count: int = 48, missing: float = MISSING) -> SeveralParts:
     )
     item = SeveralPart(whole, tuple(values))
     return SeveralParts(item, item, None)
+
+
+def halves(count: int, seed: int = 0):
+    """Return two series (case, row, column) uint8 each, and two facts (case,) of which each series shows one."""
+    chance = np.random.default_rng(seed)
+    first, second = (chance.integers(0, 90, (count, 28, 28)).astype(np.uint8) for _ in range(2))
+    facts_of = chance.integers(0, 2, (count, 2))
+    for index, (one, other) in enumerate(facts_of):
+        first[index, 8:18, 4 + 10 * one : 12 + 10 * one] += np.uint8(120)
+        second[index, 4 + 10 * other : 12 + 10 * other, 8:18] += np.uint8(120)
+    return (first, second), facts_of
+
+
+def write_halves(folder: Path, count: int = 240, missing: float = 0.3, seed: int = 0) -> Path:
+    """Write two series and a manifest of them whose label needs both; some cases have only one of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    series, known = halves(count, seed)
+    chance = np.random.default_rng(seed + 50)
+    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path_t1", "path_t2", "patient_id", "label"])
+        for index in range(count):
+            cells = []
+            for name, images in zip(("t1", "t2"), series, strict=True):
+                Image.fromarray(images[index]).save(folder / f"{index:03d}-{name}.png")
+                cells.append(f"{index:03d}-{name}.png")
+            if chance.random() < missing:
+                cells[int(chance.integers(0, 2))] = ""
+            writer.writerow([*cells, f"p{index}", "abcd"[2 * known[index, 0] + known[index, 1]]])
+    return folder

@@ -132,8 +132,12 @@ def numeric_column(texts: Sequence[str]) -> bool:
 
 
 def _has_paths(path: Path) -> bool:
+    return _is_table(path, ("path",))
+
+
+def _is_table(path: Path, required: Sequence[str] = ()) -> bool:
     try:
-        read_rows(path, ("path",))
+        read_rows(path, required)
     except (OSError, DatasetError):
         return False
     return True
@@ -171,15 +175,20 @@ def number_in(text: str, column: str) -> float:
     return float(text)
 
 
-def columns_named(data: Path, names: Sequence[str]) -> tuple[str, ...]:
+def columns_named(data: Path, names: Sequence[str], *, needs_path: bool = True) -> tuple[str, ...]:
     """Return the columns of the CSV file of a data set that have one of some names; none where there is no such file.
 
     Case, spaces and signs do not count.
+
+    Args:
+        data: a file or a folder.
+        names: that are looked for.
+        needs_path: whether the file has a column of paths, and not one for each of several series.
     """
-    path = find_table(data)
+    path = find_table(data) if needs_path else find_table(data, _is_table)
     if path is None:
         return ()
-    _, header = read_rows(path, ("path",))
+    _, header = read_rows(path, ("path",) if needs_path else ())
     wanted = {plain(name) for name in names}
     every = [*([header.known["label"]] if "label" in header.known else []), *header.others]
     return tuple(column for column in every if plain(column) in wanted)

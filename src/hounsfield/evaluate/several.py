@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from hounsfield.cases.names import plain
 from hounsfield.cases.several import SeveralTable, read_several
 from hounsfield.cases.target_columns import columns_named
 from hounsfield.cases.task import LearningTask
+from hounsfield.cases.views import AskedView
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
@@ -25,6 +27,7 @@ from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.parts import check_answered, evaluated_part, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
+from hounsfield.evaluate.several_cases import classify_series
 from hounsfield.evaluate.several_page import several_page
 from hounsfield.evaluate.targets import METHOD
 from hounsfield.metrics.answers import Answered, measure_answers
@@ -74,6 +77,7 @@ class SeveralEvaluation:
         data_name: of the data set.
         part: ``test``, ``tuning``, ``training`` or ``all``.
         identifiers: of the answered cases.
+        not_given: for models of several series, those that each answered case lacks.
         refused: identifier and code of each case that was not answered.
         issues: what speaks against trusting the figures.
         provenance: versions, seed, resamples and time.
@@ -84,6 +88,7 @@ class SeveralEvaluation:
     data_name: str
     part: str
     identifiers: tuple[str, ...]
+    not_given: tuple[tuple[str, ...], ...]
     refused: tuple[tuple[str, str], ...]
     issues: tuple[QualityIssue, ...]
     provenance: Mapping[str, str | int | float]
@@ -106,6 +111,7 @@ class SeveralEvaluation:
                 }
                 for head in self.heads
             ],
+            "not_given": dict(Counter(name for names in self.not_given for name in names)),
             "refused": [{"identifier": name, "code": code} for name, code in self.refused],
             "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
@@ -126,9 +132,10 @@ class SeveralEvaluation:
             columns += [f"reference {head.name} {name}".strip() for name in each]
             columns += [f"model {head.name} {name}" for name in own.names]
             blocks += [own.reference, own.said]
-        writer.writerow(["identifier", *map(cell, columns)])
-        for name, row in zip(self.identifiers, np.concatenate(blocks, axis=1), strict=True):
-            writer.writerow([cell(name), *(f"{value:.6g}" if math.isfinite(value) else "" for value in row)])
+        writer.writerow(["identifier", "not given", *map(cell, columns)])
+        for name, lacks, row in zip(self.identifiers, self.not_given, np.concatenate(blocks, axis=1), strict=True):
+            told = (f"{value:.6g}" if math.isfinite(value) else "" for value in row)
+            writer.writerow([cell(name), cell(" ".join(lacks)), *told])
         return stream.getvalue()
 
 
@@ -143,20 +150,21 @@ def read_several_for(manifest: Manifest, data: Path) -> SeveralTable:
     asked: list[AskedHead] = []
     for head in manifest.heads:
         names = tuple(entry.name for entry in head.classes)
-        columns = _columns_of(head, names, data)
+        columns = _columns_of(head, names, data, has_path=not manifest.input.series)
         if columns:
             kept = names if head.answer != "labels" or len(columns) == len(names) else columns
             asked.append(AskedHead(head.name, columns, TASKS[head.answer], kept, head.unit))
     if not asked:
         expected = ", ".join(head.name for head in manifest.heads)
         raise DatasetError("E851", found=data.name, expected=expected)
-    return read_several(data, asked)
+    series = [AskedView(entry.name, entry.column, entry.required) for entry in manifest.input.series]
+    return read_several(data, asked, series=series)
 
 
-def _columns_of(head: HeadEntry, names: tuple[str, ...], data: Path) -> tuple[str, ...]:
+def _columns_of(head: HeadEntry, names: tuple[str, ...], data: Path, *, has_path: bool) -> tuple[str, ...]:
     """Return the columns of a head in the order of its outputs; none unless all are there."""
     for wanted in (tuple(head.columns), names if head.answer == "labels" else (head.name,)):
-        place = {plain(column): column for column in columns_named(data, wanted)}
+        place = {plain(column): column for column in columns_named(data, wanted, needs_path=has_path)}
         if wanted and all(plain(name) in place for name in wanted):
             return tuple(place[plain(name)] for name in wanted)
     return ()
@@ -187,7 +195,10 @@ def evaluate_several(
     chosen = [index for index in indices_of(table, part) if has_any[index]]
     if not chosen:
         raise DatasetError("E854", data=table.name, task=LearningTask.SEVERAL, found=part)
-    outputs = classify(package, table, chosen, options.threads, progress)
+    if several.views:
+        outputs = classify_series(package, several, chosen, options.threads, progress)
+    else:
+        outputs = classify(package, table, chosen, options.threads, progress)
     check_answered([(table.cases[item.index].identifier, item.reason) for item in outputs.refused], len(chosen))
     examination = judge(evaluated_part(table, chosen), outputs.looks.select(chosen))
     group_of = dict(zip(chosen, examination.groups, strict=True))
@@ -195,6 +206,8 @@ def evaluate_several(
     evaluation = SeveralEvaluation(
         package.identity, _results(package.manifest, several, outputs, groups, options), table.name, part,
         tuple(table.cases[int(index)].identifier for index in outputs.indices),
+        tuple(tuple(view.name for view in several.views if view.cases[int(index)] is None)
+              for index in outputs.indices),
         tuple((table.cases[item.index].identifier, item.reason.code) for item in outputs.refused),
         (*examination.issues, *part_issues(part, len(outputs.refused), len(chosen))),
         provenance_of(options, METHOD, {"package_digest": package.package_digest}),

@@ -31,6 +31,8 @@ def several_page(
         f"<p>{html_text(told['data']['name'])} · {both('evaluate-part-' + told['part'])} · n = {told['n']}</p>",
         f"<p>{both('evaluate-target.note')}</p>",
     ]
+    lacks = ", ".join(f"{name} {count}" for name, count in told["not_given"].items())
+    blocks.append(f"<p>{both('evaluate-several.not-given')}: {html_text(lacks)}</p>" if lacks else "")
     for head in told["heads"]:
         unit = f" ({html_text(head['unit'])})" if head["unit"] else ""
         blocks.append(f"<h2>{html_text(head['name'])}{unit} · n = {head['n']}</h2>")

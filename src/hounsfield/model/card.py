@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from hounsfield.model.contract import SeriesEntry
 from hounsfield.model.manifest import ClassEntry, Manifest
 from hounsfield.model.statements import IntervalEntry, Metric
 
@@ -72,6 +73,7 @@ def _input(manifest: Manifest) -> Iterable[str]:
         ("smallest image", f"{contract.minimum_rows} rows × {contract.minimum_columns} columns"),
         ("slices", ", ".join(contract.slice_axes) or "any"),
         ("quantity", contract.quantity),
+        ("series", "; ".join(_series(entry) for entry in contract.series) or "one image"),
         ("gate", "none" if gate is None else f"{gate.model}: {', '.join(gate.accepts)} ≥ {gate.minimum_score:g}"),
         ("network input", " × ".join(str(side) for side in sides if side is not None)),
         ("preparing steps", "; ".join(_step(step) for step in manifest.prepare) or "none"),
@@ -81,6 +83,11 @@ def _input(manifest: Manifest) -> Iterable[str]:
     yield "Images outside this contract are refused, never answered."
     yield ""
     yield from _table(("item", "takes"), rows)
+
+
+def _series(entry: SeriesEntry) -> str:
+    kinds = f" ({', '.join(entry.modalities)})" if entry.modalities else ""
+    return f"{entry.name}{kinds}, {'required' if entry.required else 'may be missing'}"
 
 
 def _classes(classes: Sequence[ClassEntry]) -> Iterable[str]:

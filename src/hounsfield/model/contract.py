@@ -43,6 +43,24 @@ class Gate(BaseModel):
     minimum_score: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
+class SeriesEntry(BaseModel):
+    """One of several series of a case that a model takes.
+
+    Attributes:
+        name: of the modality or sequence.
+        column: of the manifest that it was learned from.
+        modalities: DICOM modalities; empty for any.
+        required: whether nothing is answered without it; any other may be missing, as long as one is given.
+    """
+
+    model_config = _STRICT
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    column: Annotated[str, Field(max_length=400)] = ""
+    modalities: Annotated[list[CodeString], Field(max_length=50)] = []
+    required: bool = False
+
+
 class InputContract(BaseModel):
     """Which images a model takes. An empty list means any.
 
@@ -60,6 +78,8 @@ class InputContract(BaseModel):
         slice_axes: what the slices may follow each other in.
         refused_image_types: values of Image Type that are refused, such as ``LOCALIZER``.
         gate: the model that looks first, None without one.
+        series: the series of a case that are taken together, in the order of the network's channels, after which
+            comes a plane for each that says whether it was given; empty for a model of one image.
     """
 
     model_config = _STRICT
@@ -77,6 +97,7 @@ class InputContract(BaseModel):
     slice_axes: Annotated[list[Literal["single", "space", "time"]], Field(max_length=3)] = []
     refused_image_types: Annotated[list[CodeString], Field(max_length=50)] = ["LOCALIZER"]
     gate: Gate | None = None
+    series: Annotated[list[SeriesEntry], Field(max_length=8)] = []
 
     @field_validator("body_parts")
     @classmethod

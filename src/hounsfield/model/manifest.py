@@ -230,8 +230,10 @@ class Manifest(BaseModel):
         """Refuse channels, slices and outputs that do not belong to what the network answers with."""
         network, masks = self.network, self.masks
         if masks is None:
-            if network.channels not in (1, 3) or network.slices is not None:
-                raise ValueError("network: channels other than 1 or 3, and slices, need masks")
+            series_count = len(self.input.series)
+            has_fit = network.channels == 2 * series_count if series_count else network.channels in (1, 3)
+            if not has_fit or network.slices is not None:
+                raise ValueError("network: channels other than 1 or 3, or two for each series, and slices, need masks")
             return
         if network.activation_maps or network.outside or self.explanation.method != "none":
             raise ValueError("masks: a network of masks has no maps and no score of its own")

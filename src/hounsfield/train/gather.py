@@ -68,7 +68,7 @@ def gather_parts(
         DatasetError: ``E840``, the steps do not lead to the network's input.
     """
     indices = [index for part in chosen.values() for index in part]
-    reader = _Preparer(build_steps(list(plan.prepare)), quantity, plan)
+    reader = Preparer(build_steps(list(plan.prepare)), quantity, plan)
     network = plan.network
     images = np.zeros((len(indices), network.channels, network.rows, network.columns), dtype=np.float32)
     position_of = {index: position for position, index in enumerate(indices)}
@@ -84,12 +84,12 @@ def gather_parts(
     clusters = _clusters(table, plan.clusters)
     start, parts = 0, {}
     for name, part in chosen.items():
-        parts[name] = _part(table, examination.groups, part, images[start : start + len(part)], clusters)
+        parts[name] = part_of(table, examination.groups, part, images[start : start + len(part)], clusters)
         start += len(part)
     return Parts(parts["training"], parts["tuning"], parts.get("test"))
 
 
-class _Preparer:
+class Preparer:
     """Brings one image onto the grid of the model, exactly as an analysis does."""
 
     def __init__(self, steps: tuple[Step, ...], quantity: str, plan: Plan) -> None:
@@ -124,13 +124,14 @@ def _clusters(table: CaseTable, column: str) -> npt.NDArray[np.int64]:
     return np.unique(np.array(values), return_inverse=True)[1].astype(np.int64)
 
 
-def _part(
+def part_of(
     table: CaseTable,
     groups: Sequence[int],
     indices: tuple[int, ...],
     images: npt.NDArray[np.float32],
     clusters: npt.NDArray[np.int64],
 ) -> Part:
+    """Return the cases of a part with their prepared images (case, channel, row, column) and clusters of all cases."""
     chosen = list(indices)
     return Part(
         images,

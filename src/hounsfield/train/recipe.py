@@ -64,6 +64,39 @@ class HeadFacts(BaseModel):
     weight: float = Field(1.0, gt=0, le=1000)
 
 
+class SeriesFacts(BaseModel):
+    """One of several series of a case: its name, and the column of its paths where that is another.
+
+    Attributes:
+        name: of the modality or sequence.
+        column: of the manifest.
+        modalities: DICOM modalities that are taken for it; empty for any.
+        required: whether a case without it is left out, and nothing is answered without it.
+    """
+
+    model_config = _STRICT
+
+    name: str = Field(min_length=1, max_length=64)
+    column: str = ""
+    modalities: tuple[str, ...] = ()
+    required: bool = False
+
+
+class FusionFacts(BaseModel):
+    """How several series become one answer.
+
+    Attributes:
+        kind: ``mean``, ``max`` or ``attention`` over the features of the series that are given, each of its own trunk;
+            ``channels`` of one trunk, for series on one grid.
+        dropout: share of the given series that training leaves out, at least one stays.
+    """
+
+    model_config = _STRICT
+
+    kind: Literal["mean", "max", "attention", "channels"] = "mean"
+    dropout: float = Field(0.25, ge=0, lt=1)
+
+
 class Recipe(BaseModel):
     """A recipe.
 
@@ -86,6 +119,8 @@ class Recipe(BaseModel):
         targets: columns of a manifest that hold the targets; none leaves them to what they hold.
         unit: of the number that is learned.
         heads: what is learned side by side (task ``several``); none leaves it to the columns.
+        series: columns of paths of several series of a case; none takes those named ``path_...`` (task ``several``).
+        fusion: how several series become one answer.
         weighting: weights of the heads as they are, or learned from the uncertainty of each (Kendall 2018).
     """
 
@@ -109,6 +144,8 @@ class Recipe(BaseModel):
     unit: str = Field("", max_length=64)
     heads: tuple[HeadFacts, ...] = ()
     weighting: Literal["fixed", "uncertainty"] = "fixed"
+    series: tuple[SeriesFacts, ...] = ()
+    fusion: FusionFacts = Field(default_factory=FusionFacts)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -28,6 +28,10 @@ class Classifier(nn.Module):
         """The layer that gives the logits."""
         raise NotImplementedError
 
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the last layer is given, (image, feature), before dropout where that is the step between."""
+        raise NotImplementedError
+
     def member_logits(self, images: Tensor) -> Tensor:
         """Return what each member says by itself, (member, image, class); their mean is the answer."""
         logits: Tensor = self(images)
@@ -57,6 +61,11 @@ class FlattenedClassifier(Classifier):
             raise TypeError("the last layer of a classifier is linear")
         return layer
 
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the last layer is given, (image, feature)."""
+        found: Tensor = self.dense[:-1](torch.flatten(self.trunk(self.normalised(images)), 1))
+        return found
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (image, class)."""
         logits: Tensor = self.dense(torch.flatten(self.trunk(self.normalised(images)), 1))
@@ -84,9 +93,14 @@ class PooledClassifier(Classifier):
         """The layer that gives the logits."""
         return self.linear
 
+    def features(self, images: Tensor) -> Tensor:
+        """Return the mean of the map over its places, (image, feature), without dropout."""
+        found: Tensor = self.trunk(self.normalised(images)).mean((2, 3))
+        return found
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (image, class)."""
-        logits: Tensor = self.linear(self.dropout(self.trunk(self.normalised(images)).mean((2, 3))))
+        logits: Tensor = self.linear(self.dropout(self.features(images)))
         return logits
 
     def member_logits(self, images: Tensor) -> Tensor:
@@ -95,7 +109,7 @@ class PooledClassifier(Classifier):
         The head is linear, so the answer is the mean over members of (members * own part of the head + bias): trained
         on these, members stay independent, and the network that is kept is still one trunk, one mean and one layer.
         """
-        features = self.dropout(self.trunk(self.normalised(images)).mean((2, 3)))
+        features = self.dropout(self.features(images))
         count = self.member_count
         own = zip(features.chunk(count, dim=1), self.linear.weight.chunk(count, dim=1), strict=True)
         return torch.stack([nn.functional.linear(part, weight * count, self.linear.bias) for part, weight in own])

@@ -23,6 +23,7 @@ class SegmentationPlan(RunPlan):
         batches_per_epoch: batches that count as one epoch, whatever the number of cases.
         foreground_fraction: share of patches that are centred on a labelled sample.
         overlap_fraction: of the sliding window.
+        channel_dropout: share of the channels of a case that training leaves out (modality dropout); one always stays.
         quantity: what the preparing steps start from; ``display`` takes everything that can be shown.
     """
 
@@ -36,6 +37,7 @@ class SegmentationPlan(RunPlan):
     batches_per_epoch: int = Field(50, ge=1, le=10_000)
     foreground_fraction: float = Field(0.5, ge=0, le=1)
     overlap_fraction: float = Field(0.5, ge=0, lt=1)
+    channel_dropout: float = Field(0.0, ge=0, lt=1)
     quantity: str = "arbitrary"
 
     @property
@@ -47,3 +49,10 @@ class SegmentationPlan(RunPlan):
     def learned_names(self) -> tuple[str, ...]:
         """Labels of the network's logits: those of the data, or background, interior and border of objects."""
         return ("background", "interior", "border") if self.is_instances else self.label_names
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides the weights; without modality dropout, as plans were before there was any."""
+        values = super().deciding()
+        if not self.channel_dropout:
+            del values["channel_dropout"]
+        return values

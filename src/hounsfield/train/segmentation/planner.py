@@ -20,6 +20,7 @@ from hounsfield.train.plan import Optimisation, Reason, SplitPlan
 from hounsfield.train.recipe import Recipe, faults_of
 from hounsfield.train.segmentation.fingerprint import MaskFingerprint
 from hounsfield.train.segmentation.plan import SegmentationPlan
+from hounsfield.train.series_dropout import USUAL
 
 FEW_SLICES = 16
 """Up to so many slices a volume is learned slice by slice: a network of three dimensions has nothing to halve."""
@@ -53,6 +54,7 @@ def make_mask_plan(
     told = _told(options, recipe, found, table)
     reasons = [dimension_reason, *spacing_reasons, prepare_reason, *network_reasons]
     reasons += [_patch_reason(found, recipe), *_augment_reasons(found, recipe, told)]
+    reasons += [_reason("channel_dropout", "lacks-channels", share=USUAL)] if _lacks_channels(table) else []
     learning = _learning(options, recipe, network)
     values = {
         "name": options.name or recipe.model.name or "model",
@@ -70,6 +72,7 @@ def make_mask_plan(
         "augment": recipe.augment if recipe.augment is not None else _augment(found, table, told),
         "batches_per_epoch": BATCHES_PER_EPOCH,
         "foreground_fraction": FOREGROUND_FRACTION,
+        "channel_dropout": USUAL if _lacks_channels(table) else 0.0,
         "quantity": "hounsfield" if found.is_hounsfield else "arbitrary",
         "reasons": (*reasons, _schedule_reason(learning, recipe)),
         **recipe.segmentation,
@@ -78,6 +81,11 @@ def make_mask_plan(
         return SegmentationPlan.model_validate(values)
     except ValidationError as error:
         raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def _lacks_channels(table: MaskTable) -> bool:
+    """Tell whether some case has no image of a channel."""
+    return any(path is None for case in table.cases for path in case.images)
 
 
 def _dimensions(found: MaskFingerprint) -> tuple[bool, Reason]:

@@ -18,6 +18,7 @@ from hounsfield.train.history import EpochRecord
 from hounsfield.train.segmentation.objective import supervised_loss
 from hounsfield.train.segmentation.patches import PatchBatch, PreparedCase, PreparedParts, draw_patches
 from hounsfield.train.segmentation.plan import SegmentationPlan
+from hounsfield.train.series_dropout import leave_out
 from hounsfield.train.way import Measured, StepLoss
 
 TUNING_OVERLAP_FRACTION = 0.0
@@ -32,6 +33,7 @@ class Segmentation:
         self.plan = plan
         self.parts = parts
         self.data_digest = parts.digest
+        self.is_given = [torch.from_numpy(case.images.any(axis=(1, 2, 3))) for case in parts.training]
 
     @property
     def batch_count(self) -> int:
@@ -48,9 +50,21 @@ class Segmentation:
         order = self._order(epoch, size * self.batch_count)
         for index in range(self.batch_count):
             chance = generator_at(self.plan.seed, "batch", epoch, index)
-            cases = [self.parts.training[case] for case in order[index * size : (index + 1) * size]]
+            picked = order[index * size : (index + 1) * size]
+            cases = [self.parts.training[case] for case in picked]
             drawn = draw_patches(cases, self.plan.network.patch, self.plan.foreground_fraction, chance)
-            yield PatchBatch(*augment_with_masks(drawn.images, drawn.masks, self.plan.augment, chance))
+            images, masks = augment_with_masks(drawn.images, drawn.masks, self.plan.augment, chance)
+            yield PatchBatch(self._shown(images, torch.stack([self.is_given[case] for case in picked]), chance), masks)
+
+    def _shown(self, images: Tensor, is_given: Tensor, chance: torch.Generator) -> Tensor:
+        """Return images whose missing channels are 0, as in prediction, whatever augmentation made of them."""
+        if is_given.shape[1] == 1:
+            return images
+        shown = is_given
+        if self.plan.channel_dropout:
+            none = torch.zeros(is_given.shape[1], dtype=torch.bool)
+            shown = leave_out(is_given, self.plan.channel_dropout, none, chance)
+        return images if shown.all() else images * shown[:, :, None, None, None]
 
     def _order(self, epoch: int, wanted: int) -> list[int]:
         chance = generator_at(self.plan.seed, "order", epoch)

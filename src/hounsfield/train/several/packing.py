@@ -1,5 +1,6 @@
 """Packing of a run of several heads: from kept weights to a package with a calibrated output for each head."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,8 @@ def rehearse_several(plan: SeveralPlan, facts: SeveralFacts) -> None:
         ModelError: a package does not take this network.
         SettingsError: ``E830``, the recipe states something a manifest cannot hold.
     """
-    exported = export_several(build_several(plan).classifier.eval(), plan, example_images(plan.network, 2))
+    settings = replace(plan.network, channels=plan.channels)
+    exported = export_several(build_several(plan).classifier.eval(), plan, example_images(settings, 2).round())
     check_network(exported.network, several_manifest(plan, facts, exported.interface))
 
 
@@ -70,12 +72,12 @@ def pack_several(
     network.load_state_dict(weights)
     classifier = network.classifier.eval()
     temperatures = settle_heads(classifier, plan, parts.tuning)
-    exported = export_several(classifier, plan, torch.from_numpy(parts.tuning.part.images[:TRIED]))
+    exported = export_several(classifier, plan, torch.from_numpy(parts.tuning.inputs[:TRIED]))
     found = tuple(HeadFound(temperature) for temperature in temperatures)
     bare = several_manifest(plan, facts.found((), found), exported.interface)
     predictor = SeveralPredictor(ModelPackage(bare, exported.network, "", bare.identity, ""), threads=1)
     named = {"tuning": parts.tuning, "test": parts.test}
-    said = {name: predictor.run(item.part.images) for name, item in named.items() if item}
+    said = {name: predictor.run(item.inputs) for name, item in named.items() if item}
     found = tuple(
         HeadFound(temperature, head_points(head, wanted, answers, plan, f"{facts.data_name}, tuning part"))
         for head, temperature, wanted, answers in zip(
@@ -101,7 +103,7 @@ def export_several(classifier: Classifier, plan: SeveralPlan, tried: Tensor) -> 
         HounsfieldError: ``E838``, torch and onnxruntime disagree.
     """
     interface = HeadsInterface(
-        channels=plan.network.channels,
+        channels=plan.channels,
         rows=plan.network.rows,
         columns=plan.network.columns,
         heads=tuple(head.key for head in plan.heads),
@@ -118,7 +120,7 @@ def settle_heads(classifier: Classifier, plan: SeveralPlan, tuning: SeveralPart)
     Numbers are scaled back to their unit, labels get Platt's slope and bias, classes a bias and a temperature, grades a
     temperature, each by the tuning cases of which the head was assessed; nothing is fitted where there are none.
     """
-    logits = predict(classifier, torch.from_numpy(tuning.part.images))
+    logits = predict(classifier, torch.from_numpy(tuning.inputs))
     temperatures = []
     for head, own, wanted in zip(plan.heads, plan.slices, tuning.values, strict=True):
         slope, bias, temperature = _settled(head, logits[:, own], wanted)

@@ -18,10 +18,25 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SeveralPart:
-    """The cases of one part: prepared images, and the targets (case, column) of each head, NaN where not assessed."""
+    """The cases of one part.
+
+    Attributes:
+        part: prepared images; the channels are the series where there are several, 0 where one was not given.
+        values: targets (case, column) of each head, NaN where not assessed.
+        is_given: (case, series) whether each series was given; None for one image.
+    """
 
     part: Part
     values: tuple[Values, ...]
+    is_given: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def inputs(self) -> npt.NDArray[np.float32]:
+        """What the network takes: the images, and a plane for each series of whether it was given."""
+        if self.is_given is None:
+            return self.part.images
+        planes = np.broadcast_to(self.is_given[:, :, None, None], self.part.images.shape)
+        return np.concatenate([self.part.images, planes.astype(np.float32)], axis=1)
 
     def counts(self) -> tuple[int, ...]:
         """Return the cases of each head of which anything was assessed."""
@@ -49,6 +64,7 @@ class SeveralParts:
         for item in (self.training, self.tuning, self.test):
             for values in item.values if item else ():
                 digest.update(values.tobytes())
+            digest.update(item.is_given.tobytes() if item and item.is_given is not None else b"")
         return digest.hexdigest()
 
 
@@ -64,10 +80,13 @@ def several_parts(parts: Parts, several: SeveralTable, chosen: dict[str, tuple[i
         DatasetError: ``E856``, as ``several_values``.
     """
     values = several_values(several, chosen)
-    test = SeveralPart(parts.test, values["test"]) if parts.test else None
-    return SeveralParts(
-        SeveralPart(parts.training, values["training"]), SeveralPart(parts.tuning, values["tuning"]), test
-    )
+    given = np.stack([view.is_given for view in several.views], axis=1) if several.views else None
+
+    def part_of(name: str, part: Part) -> SeveralPart:
+        return SeveralPart(part, values[name], None if given is None else given[list(chosen[name])])
+
+    test = part_of("test", parts.test) if parts.test else None
+    return SeveralParts(part_of("training", parts.training), part_of("tuning", parts.tuning), test)
 
 
 def several_values(several: SeveralTable, chosen: dict[str, tuple[int, ...]]) -> dict[str, tuple[Values, ...]]:

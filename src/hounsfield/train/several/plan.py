@@ -57,16 +57,50 @@ class HeadPlan(BaseModel):
         return f"logits-{slug(self.name)}"
 
 
+class SeriesPlan(BaseModel):
+    """One of several series of a case: its name, its column, and whether a case needs it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    column: str
+    modalities: tuple[str, ...] = ()
+    required: bool = False
+
+
+class FusionPlan(BaseModel):
+    """How several series become one answer.
+
+    Attributes:
+        series: in the order of the channels.
+        kind: as ``model.networks.fused``.
+        dropout: share of the given series that training leaves out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    series: tuple[SeriesPlan, ...]
+    kind: Literal["mean", "max", "attention", "channels"] = "mean"
+    dropout: float = Field(0.25, ge=0, lt=1)
+
+
 class SeveralPlan(Plan):
     """A resolved run of several heads; ``class_names`` are the names of the heads.
 
     Attributes:
+        fusion: of several series of a case; None for one image.
         heads: in the order of the outputs.
         weighting: weights as they are, or learned from the uncertainty of each head (Kendall 2018).
     """
 
     heads: tuple[HeadPlan, ...]
     weighting: Weighting = "fixed"
+    fusion: FusionPlan | None = None
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input: those of the image, or two for each series."""
+        return 2 * len(self.fusion.series) if self.fusion else self.network.channels
 
     @property
     def slices(self) -> tuple[slice, ...]:
@@ -99,6 +133,7 @@ def make_several_plan(
         "heads": [head.model_dump() for head in heads],
         "weighting": recipe.weighting,
         "learning": learning.model_dump(),
+        **_fused(plan, several, recipe),
         "decoys": None,
         "outside": None,
         "reasons": [reason.model_dump() for reason in reasons],
@@ -117,6 +152,25 @@ def _head_plan(head: Head) -> HeadPlan:
     )
 
 
+def _fused(plan: Plan, several: SeveralTable, recipe: Recipe) -> dict[str, object]:
+    """Return what a plan says of several series; each is standardised by itself, as their units differ."""
+    if not several.views:
+        return {}
+    told = {series.name: series for series in recipe.series}
+    series = [
+        SeriesPlan(
+            name=view.name,
+            column=view.column,
+            modalities=told[view.name].modalities if view.name in told else (),
+            required=view.is_required,
+        )
+        for view in several.views
+    ]
+    fusion = FusionPlan(series=tuple(series), kind=recipe.fusion.kind, dropout=recipe.fusion.dropout)
+    network = {**plan.model_dump()["network"], "channels": 1, "standardise": True}
+    return {"fusion": fusion.model_dump(), "network": network}
+
+
 def _reasons(several: SeveralTable, recipe: Recipe) -> list[Reason]:
     """Return why each head is what it is, how many cases it has, and how the heads are weighed."""
     counts = several.is_assessed.sum(axis=0).tolist()
@@ -129,4 +183,9 @@ def _reasons(several: SeveralTable, recipe: Recipe) -> list[Reason]:
         )
         for head, count in zip(several.heads, counts, strict=True)
     ]  # fmt: skip
+    if several.views:
+        given = ", ".join(f"{view.name} {int(view.is_given.sum())}" for view in several.views)
+        told: dict[str, str | int | float] = {"given": given, "total": len(several.table)}
+        told["dropout"] = recipe.fusion.dropout
+        reasons.append(Reason(choice="fusion", key=f"ui.train.several.fusion-{recipe.fusion.kind}", facts=told))
     return [*reasons, Reason(choice="weighting", key=f"ui.train.several.weighting-{recipe.weighting}")]

@@ -1,6 +1,7 @@
 """The whole of a run of several heads, one function an arrow: data → plan → weights → package → report."""
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from hounsfield.cases.heads import AskedHead
 from hounsfield.cases.several import SeveralTable, read_several
 from hounsfield.cases.targets import AUTO
 from hounsfield.cases.task import LearningTask
+from hounsfield.cases.views import AskedView
 from hounsfield.core.quality import QualityIssue
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.memory import MemoryEstimate, estimate_memory
+from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_memory, estimate_of
 from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.outline import tell_issues, with_range
 from hounsfield.train.page import Story
@@ -27,8 +29,9 @@ from hounsfield.train.several.objective import scale_of
 from hounsfield.train.several.packing import pack_several, rehearse_several
 from hounsfield.train.several.parts import SeveralParts, Values, several_parts, several_values
 from hounsfield.train.several.plan import HeadPlan, SeveralPlan, make_several_plan
+from hounsfield.train.several.series import gather_series
 from hounsfield.train.several.statement import SeveralFacts
-from hounsfield.train.several.way import Several
+from hounsfield.train.several.way import Several, build_several
 from hounsfield.train.targets.run import Asked
 
 
@@ -72,14 +75,18 @@ class SeveralOutline:
     @property
     def memory(self) -> MemoryEstimate:
         """What the run is estimated to hold."""
-        count = sum(map(len, self.chosen.values()))
-        return estimate_memory(self.plan.network, count, self.plan.learning.batch_size)
+        plan, count = self.plan, sum(map(len, self.chosen.values()))
+        if plan.fusion is None:
+            return estimate_memory(plan.network, count, plan.learning.batch_size)
+        sides = (plan.channels, plan.network.rows, plan.network.columns)
+        images_bytes = count * prod(sides) * FLOAT_BYTES
+        return estimate_of(lambda: build_several(plan).classifier, sides, images_bytes, plan.learning.batch_size)
 
 
 def is_several(options: TrainOptions, recipe: Recipe) -> bool:
     """Tell whether several heads are asked for: by the option, or by the recipe."""
     asked = options.task if options.task != AUTO else recipe.task
-    return asked == LearningTask.SEVERAL or (asked == AUTO and bool(recipe.heads))
+    return asked == LearningTask.SEVERAL or (asked == AUTO and bool(recipe.heads or recipe.series))
 
 
 def find_several(asked: Asked) -> SeveralTable:
@@ -93,7 +100,8 @@ def find_several(asked: Asked) -> SeveralTable:
                   head.weight)
         for head in asked.recipe.heads
     )  # fmt: skip
-    return read_several(asked.data, heads, asked.recipe.targets)
+    series = tuple(AskedView(one.name, one.column, one.required) for one in asked.recipe.series)
+    return read_several(asked.data, heads, asked.recipe.targets, series)
 
 
 def train_several(asked: Asked, output: Path, ledger: Ledger, talk: Talk) -> TrainResult:
@@ -150,7 +158,11 @@ def set_up_several(asked: Asked, found: SeveralTable, ledger: Ledger, talk: Talk
     table, examination, draft = found.table, outline.examination, outline.plan
     estimate = outline.memory
     tell_memory(estimate, talk)
-    prepared = gather_parts(table, examination, outline.chosen, draft, recipe.model.input.quantity, talk)
+    quantity = recipe.model.input.quantity
+    if found.views:
+        prepared = gather_series(found, examination, outline.chosen, draft, quantity, talk)
+    else:
+        prepared = gather_parts(table, examination, outline.chosen, draft, quantity, talk)
     parts = several_parts(prepared, found, outline.chosen)
     tell_parts(parts.sizes, len(table), talk)
     plan = with_range(draft, recipe, prepared)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.prediction import OperatingPoint
 from hounsfield.errors import SettingsError
+from hounsfield.model.contract import SeriesEntry
 from hounsfield.model.interface import NetworkInterface
 from hounsfield.model.manifest import CalibrationEntry, ClassEntry, HeadEntry, HeadKind, Manifest
 from hounsfield.train.assess import Assessment
@@ -86,7 +87,7 @@ def several_manifest(plan: SeveralPlan, facts: SeveralFacts, interface: NetworkI
             task="several" if stated.task == "classification" else stated.task,
             purpose=stated.purpose or bilingual("ui.train.purpose.several", heads=told[:1500], data=facts.data_name),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            input=stated.input,
+            input=stated.input.model_copy(update={"series": _series(plan)}),
             network=interface,
             prepare=list(plan.prepare),
             classes=[ClassEntry(name=name, is_finding=False) for name in names],
@@ -106,6 +107,16 @@ def several_manifest(plan: SeveralPlan, facts: SeveralFacts, interface: NetworkI
         )
     except ValidationError as error:
         raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def _series(plan: SeveralPlan) -> list[SeriesEntry]:
+    """Return the series that a model takes together; none for a model of one image."""
+    return [
+        SeriesEntry(
+            name=series.name, column=series.column, modalities=list(series.modalities), required=series.required
+        )
+        for series in (plan.fusion.series if plan.fusion else ())
+    ]
 
 
 def _head(name: str, head: HeadPlan, found: HeadFound, facts: SeveralFacts) -> HeadEntry:

@@ -10,15 +10,18 @@ from torch import Tensor, nn
 
 from hounsfield.cases.task import LearningTask
 from hounsfield.model.networks.build import build_network
+from hounsfield.model.networks.fused import build_fused
 from hounsfield.model.networks.heads import Classifier
 from hounsfield.train.augment import augment
 from hounsfield.train.chance import generator_at
 from hounsfield.train.classification import predict
 from hounsfield.train.events import TrainEvent
 from hounsfield.train.history import EpochRecord
+from hounsfield.train.series_dropout import leave_out
 from hounsfield.train.several.objective import are_assessed, head_losses, weighed
 from hounsfield.train.several.parts import SeveralParts
 from hounsfield.train.several.plan import HeadPlan, SeveralPlan
+from hounsfield.train.several.series import with_planes
 from hounsfield.train.several.skill import skill_of
 from hounsfield.train.statement import slug
 from hounsfield.train.targets.objective import ordered_log_probabilities
@@ -52,8 +55,10 @@ class Several:
         self.plan = plan
         self.data_digest = parts.digest
         self.images = torch.from_numpy(parts.training.part.images)
+        given = parts.training.is_given
+        self.is_given = None if given is None else torch.from_numpy(given)
         self.targets = standard_targets(plan.heads, parts.training.values)
-        self.tuning_images = torch.from_numpy(parts.tuning.part.images)
+        self.tuning_images = torch.from_numpy(parts.tuning.inputs)
         self.tuning = parts.tuning.values
         self.tuning_targets = standard_targets(plan.heads, self.tuning)
 
@@ -74,6 +79,10 @@ class Several:
             picked = order[index * size : (index + 1) * size]
             chance = generator_at(self.plan.seed, "batch", epoch, index)
             images = augment(self.images[picked], self.plan.augment, chance)
+            if self.is_given is not None and self.plan.fusion is not None:
+                needed = torch.tensor([series.required for series in self.plan.fusion.series])
+                shown = leave_out(self.is_given[picked], self.plan.fusion.dropout, needed, chance)
+                images = with_planes(images, shown)
             yield SeveralBatch(images, *told_and_known([targets[picked] for targets in self.targets]))
 
     def loss(self, network: SeveralNetwork, batch: SeveralBatch) -> StepLoss:
@@ -107,7 +116,8 @@ class Several:
 
 def build_several(plan: SeveralPlan) -> SeveralNetwork:
     """Return a network of fresh weights."""
-    classifier = build_network(plan.network)
+    fusion = plan.fusion
+    classifier = build_fused(plan.network, len(fusion.series), fusion.kind) if fusion else build_network(plan.network)
     classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return SeveralNetwork(classifier, len(plan.heads), is_weighing=plan.weighting == "uncertainty")
 

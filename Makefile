@@ -122,17 +122,19 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 	@$(call train,chest-xray-pneumonia,$(DATA)/chest_xray_pneumonia,2)
 	@$(call train,body-part,build/body-part,2)
 	@$(call train,brain-mri-tumour,$(DATA)/brain_mri,1)
+	@$(call train,lung-nodule-malignancy,$(DATA)/lung_nodule,1)
+	@$(call train,breast-ultrasound,$(DATA)/breast_ultrasound,1)
 	@$(call train,blood-cells,$(DATA)/blood_cells,2)
 
 starters-masks: $(VENV)/.stamp-full ## train the models of masks (nuclei, retina-vessels, cardiac-mri) into build/
 	$(call say,"Training the models of masks from $(DATA): hours on two cores")
 	@mkdir -p build
-	@$(call train_masks,nuclei,$(DATA)/nuclei)
+	@$(call train_masks,nuclei,$(DATA)/nuclei) && cp build/nuclei.model $(STARTERS)/
 	@$(call train_masks,retina-vessels,$(DATA)/retina_vessels)
 	@$(call train_masks,cardiac-mri,$(DATA)/cardiac_mri)
 
 train_masks = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \
-	--recipe starters/$(1).toml --threads 2
+	--recipe starters/$(1).toml --threads 1
 
 # Threads that wait by spinning take the time of whatever else runs here; the weights are the same either way.
 train = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \

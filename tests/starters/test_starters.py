@@ -9,19 +9,28 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from hounsfield.cases.layouts import read_cases
+from hounsfield.cases.masked import read_masked
 from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.reading import read_task
 from hounsfield.clinical.tasks import find_task
 from hounsfield.core.finding import Presence
+from hounsfield.evaluate.mask_cases import find_mask
 from hounsfield.evaluate.run import EvaluateOptions, evaluate
+from hounsfield.image.display import to_display
+from hounsfield.metrics.instances import match_objects
+from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.model.package import open_package
+from hounsfield.model.predictor import Predictor
 from hounsfield.model.registry import find_model, starters_folder
 from hounsfield.pipeline import DEFAULT_OPTIONS, look
+from hounsfield.prepare.sequence import apply_steps, build_steps
 from tests.house.progress import PACKAGE
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
 NAMES = ("body-part", "brain-mri-tumour", "chest-xray-pneumonia")
+EVERY = (*NAMES, "breast-ultrasound", "lung-nodule-malignancy", "nuclei")
+MOST_BYTES_TOGETHER = 40_000_000
 REPOSITORY = PACKAGE.parents[1]
 
 
@@ -69,7 +78,7 @@ def reading_of(path: Path, task: str, desk: Desk):
         return read_task(find_task(task), desk, subject)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_starter_is_whole_small_and_documented(name):
     path = starters_folder() / f"{name}.model"
     assert path.stat().st_size <= 6 * 1000 * 1000
@@ -88,7 +97,7 @@ def test_a_starter_is_whole_small_and_documented(name):
         assert line in package.card
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_no_starter_holds_a_path_of_a_machine(name):
     package = open_package(starters_folder() / f"{name}.model")
     for text in (package.manifest.to_json().decode(), package.card, package.network.decode("latin-1")):
@@ -188,3 +197,43 @@ def test_other_kinds_of_scan_are_refused(shared_data, kind, desk):
     for task in ("chest-xray", "brain-mri"):
         refused = [reading_of(path, task, desk).is_refused for path in paths]
         assert np.mean(refused) >= 0.9
+
+
+def test_every_starter_is_looked_at_and_all_are_small_together():
+    files = sorted(starters_folder().glob("*.model"))
+    assert tuple(path.stem for path in files) == tuple(sorted(EVERY))
+    assert sum(path.stat().st_size for path in files) <= MOST_BYTES_TOGETHER
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "least"),
+    [("lung-nodule-malignancy", "auroc", 0.88), ("breast-ultrasound", "auroc", 0.80), ("nuclei", "f1_50", 0.80)],
+)
+def test_a_starter_states_its_figure_on_the_internal_test(name, metric, least):
+    found = [item for item in find_model(name).manifest.metrics if item.name == metric and "test" in item.data_set]
+    assert [item.value >= least for item in found] == [True]
+
+
+def test_the_nodule_starter_tells_large_nodules_from_small_ones(shared_data):
+    table = read_cases(shared_data / "lung_nodule", ["benign", "malignant"])
+    package = find_model("lung-nodule-malignancy")
+    predictor, steps = Predictor(package, threads=1), build_steps(package.manifest.prepare)
+    chosen = list(range(0, len(table.cases), 40))
+    scores = []
+    for index in chosen:
+        prepared, _ = apply_steps(steps, to_display(table.read_volume(table.cases[index])))
+        scores.append(predictor.run(predictor.images_of(prepared))["logits"][0, 1])
+    labels = [table.labels[index] for index in chosen]
+    assert sklearn_metrics.roc_auc_score(labels, scores) >= 0.85
+
+
+def test_the_nuclei_starter_finds_nuclei(shared_data):
+    table = read_masked(shared_data / "nuclei")
+    predictor = MaskPredictor(find_model("nuclei"), threads=1)
+    scores = []
+    for _, image in table.read_all(range(0, 130, 13)):
+        if image.mask.array.size <= 256 * 320:
+            found = find_mask(predictor, image.volumes)
+            scores.append(match_objects(found.array, image.mask.array).f1_score)
+    assert len(scores) >= 5
+    assert np.mean(scores) >= 0.8

@@ -1,0 +1,93 @@
+"""Features measured again: of images that were changed a little or taken twice, and how far their values agree.
+
+It joins the rooms of radiomics and metrics.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hounsfield.core.prediction import Interval
+from hounsfield.core.volume import Mask, Volume
+from hounsfield.errors import DatasetError
+from hounsfield.metrics.agreement import Correlation, intraclass_correlation
+from hounsfield.radiomics import FeatureSet, RadiomicsSettings, extract
+from hounsfield.radiomics.perturb import Perturbation, PerturbationSettings
+
+LEAST_CASES = 3
+"""An intraclass correlation of fewer cases says nothing."""
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """How well one feature comes out again.
+
+    Attributes:
+        tag: of the feature.
+        one_way: ICC(1,1), where the repetitions have no order, as perturbations have none.
+        consistency: ICC(3,1), which a shift of all cases between first and second scan leaves alone.
+        case_count: cases whose values are all numbers.
+    """
+
+    tag: str
+    one_way: Interval
+    consistency: Interval
+    case_count: int
+
+
+def extract_perturbed(
+    case: tuple[Volume, Mask],
+    settings: RadiomicsSettings,
+    count: int,
+    seed: int,
+    how: PerturbationSettings = PerturbationSettings(),  # noqa: B008 (frozen)
+) -> list[FeatureSet]:
+    """Return the features of an image and a mask under changes that are drawn from a seed.
+
+    Args:
+        case: image and mask on one grid; every label of the mask counts as the region.
+        settings: of the extraction.
+        count: of changes.
+        seed: the same seed gives the same changes.
+        how: how far they go.
+    """
+    chance = np.random.default_rng(seed)
+    drawn = [Perturbation.drawn(how, chance) for _ in range(count)]
+    return [extract(*one.apply(*case), settings) for one in drawn]
+
+
+def repeatability(cases: Sequence[Sequence[FeatureSet]]) -> list[Repeatability]:
+    """Return the intraclass correlations of every feature, with 95 % intervals (Shrout and Fleiss 1979).
+
+    Cases of which a value is not a number are left out of that feature; with fewer than ``LEAST_CASES`` left its
+    correlations are NaN.
+
+    Args:
+        cases: for each case its repetitions: perturbed images, or the first and the second scan.
+
+    Raises:
+        DatasetError: ``E982``, there are too few cases, or a case has another number of repetitions or other features.
+    """
+    counts = {len(repetitions) for repetitions in cases}
+    if len(cases) < LEAST_CASES or len(counts) != 1 or counts.pop() < 2:
+        found = ", ".join(str(len(repetitions)) for repetitions in cases) or "0"
+        raise DatasetError("E982", found=found, expected=LEAST_CASES)
+    tags = [feature.tag for feature in cases[0][0].features]
+    for repetitions in cases:
+        for one in repetitions:
+            if [feature.tag for feature in one.features] != tags:
+                raise DatasetError("E982", found=f"{len(one.features)} / {len(tags)}", expected=LEAST_CASES)
+    table = np.array([[[feature.value for feature in one.features] for one in case] for case in cases])
+    return [_of(tag, table[:, :, place]) for place, tag in enumerate(tags)]
+
+
+def _of(tag: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Repeatability:
+    kept = values[np.isfinite(values).all(axis=1)]
+    if len(kept) < LEAST_CASES:
+        nothing = Interval(float("nan"), float("nan"), float("nan"))
+        return Repeatability(tag, nothing, nothing, len(kept))
+    one_way, consistency = (
+        intraclass_correlation(kept, form) for form in (Correlation.ONE_WAY, Correlation.CONSISTENCY)
+    )
+    return Repeatability(tag, one_way, consistency, len(kept))

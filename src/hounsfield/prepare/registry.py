@@ -17,6 +17,7 @@ from hounsfield.prepare.denoise import Gaussian, Median, NonLocalMeans
 from hounsfield.prepare.edges import LaplacianOfGaussian, Sobel
 from hounsfield.prepare.enhance import Gamma, Unsharp
 from hounsfield.prepare.foreground import CropForeground
+from hounsfield.prepare.frames import SampleFrames
 from hounsfield.prepare.grey import Grey
 from hounsfield.prepare.multiscale import MultiscaleXray
 from hounsfield.prepare.n4 import N4
@@ -72,6 +73,7 @@ BUILT_IN: Mapping[str, type[Step]] = MappingProxyType(
             Resize,
             RichardsonLucy,
             Rotate90,
+            SampleFrames,
             Sobel,
             TotalVariation,
             Unsharp,

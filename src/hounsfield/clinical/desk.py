@@ -8,6 +8,7 @@ import numpy as np
 
 from hounsfield.core.prediction import Prediction
 from hounsfield.core.volume import Volume
+from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.package import ModelPackage
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.registry import find_model
@@ -61,11 +62,17 @@ class Asked:
 def predict(predictor: Predictor, volume: Volume) -> Asked:
     """Put each slice of a volume to a model, prepared alone as the images it was trained on were.
 
+    A model of sequences sees all slices together, in their order.
+
     Raises:
         PrepareError: a step of the manifest cannot be applied.
         ModelError: the network does not take a slice, or its output is not finite.
     """
     steps = build_steps(predictor.package.manifest.prepare)
+    if isinstance(predictor.package.manifest.network, SequenceInterface):
+        frames, trace = apply_steps(steps, volume)
+        whole = predictor.predict(frames, trace)
+        return Asked(whole, (whole,), (frames,))
     predictions, prepared = [], []
     for index in range(volume.geometry.shape[0]):
         seen, trace = apply_steps(steps, one_slice(volume, index))

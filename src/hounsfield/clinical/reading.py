@@ -22,6 +22,7 @@ from hounsfield.finding.measure import measure_region
 from hounsfield.image.display import to_display, to_greyscale_pixels
 from hounsfield.model.contract_check import check_contract
 from hounsfield.model.gate import accepted_scores, gate_issues
+from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.predictor import Predictor
 
@@ -112,7 +113,7 @@ def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
         return Reading(findings, issues, models, (middle,), _limits(manifest))
     findings, image = _answer(task, predictor, source)
     count = source.geometry.shape[0]
-    if count > 1:
+    if count > 1 and not isinstance(manifest.network, SequenceInterface):
         issues += (QualityIssue("Q953", Severity.WARN, {"found": count}, subject.series.series_instance_uid),)
     return Reading(findings, issues, models, (image,), _limits(manifest))
 

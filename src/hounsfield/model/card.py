@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from hounsfield.model.contract import SeriesEntry
+from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.manifest import ClassEntry, Manifest
 from hounsfield.model.statements import IntervalEntry, Metric
 
@@ -60,6 +61,7 @@ def _heading(manifest: Manifest, weights_digest: str) -> Iterable[str]:
 def _input(manifest: Manifest) -> Iterable[str]:
     contract, network = manifest.input, manifest.network
     sides = (network.channels, network.slices, network.rows, network.columns)
+    frames = f"up to {network.most_frames} frames of " if isinstance(network, SequenceInterface) else ""
     ages = contract.age_years
     years = "any" if ages is None else f"{_end(ages.minimum, '0')} to {_end(ages.maximum, 'any')} years"
     gate = contract.gate
@@ -75,7 +77,7 @@ def _input(manifest: Manifest) -> Iterable[str]:
         ("quantity", contract.quantity),
         ("series", "; ".join(_series(entry) for entry in contract.series) or "one image"),
         ("gate", "none" if gate is None else f"{gate.model}: {', '.join(gate.accepts)} ≥ {gate.minimum_score:g}"),
-        ("network input", " × ".join(str(side) for side in sides if side is not None)),
+        ("network input", frames + " × ".join(str(side) for side in sides if side is not None)),
         ("preparing steps", "; ".join(_step(step) for step in manifest.prepare) or "none"),
     ]
     yield "## Input"

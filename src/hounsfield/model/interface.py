@@ -58,6 +58,19 @@ class HeadsInterface(NetworkInterface):
         return self.heads
 
 
+class SequenceInterface(NetworkInterface):
+    """A network that takes the frames of a film, or the slices of a stack, in their order, as one case.
+
+    Its input is float32 (1, frame, channel, row, column) with any number of frames up to a limit, and its logits are
+    (1, class). There is no padding: a sequence goes through the network alone, with the frames it has.
+
+    Attributes:
+        most_frames: frames of a sequence at most; the preparing step ``sample-frames`` sees to it.
+    """
+
+    most_frames: Annotated[int, Field(ge=1, le=4096)]
+
+
 class AnchorLevel(BaseModel):
     """The anchors of one map of the pyramid: one at every place for each side and each ratio.
 

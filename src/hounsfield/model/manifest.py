@@ -19,6 +19,7 @@ from hounsfield.model.interface import (
     NoExplanation,
     OcclusionExplanation,
     OutOfDistribution,
+    SequenceInterface,
 )
 from hounsfield.model.statements import Bilingual, DataStatement, IntervalEntry, Metric
 
@@ -188,7 +189,7 @@ class Manifest(BaseModel):
     purpose: Bilingual
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")]
     input: InputContract
-    network: BoxInterface | HeadsInterface | GeneratorInterface | NetworkInterface
+    network: BoxInterface | HeadsInterface | GeneratorInterface | SequenceInterface | NetworkInterface
     prepare: Annotated[list[dict[str, JsonValue]], Field(max_length=32)]
     classes: Annotated[list[ClassEntry], Field(min_length=1, max_length=1000)]
     answer: Answer = "class"
@@ -222,6 +223,7 @@ class Manifest(BaseModel):
             raise ValueError("out_of_distribution: class_thresholds names an unknown class")
         self._check_answer()
         self._check_masks()
+        self._check_sequence()
         if any(not isinstance(step.get("step"), str) for step in self.prepare):
             raise ValueError("prepare: every item names its step")
         return self
@@ -241,6 +243,17 @@ class Manifest(BaseModel):
             raise ValueError("masks: one name for each channel of the network")
         if masks.object_name is not None and [entry.name for entry in self.classes] != list(OBJECT_LABELS):
             raise ValueError("masks: objects need the classes background, interior, border")
+
+    def _check_sequence(self) -> None:
+        """Refuse a sequence with maps, masks or an outside score, and steps that may leave too many frames."""
+        network = self.network
+        if not isinstance(network, SequenceInterface):
+            return
+        if network.activation_maps or network.outside or self.masks is not None or self.explanation.method != "none":
+            raise ValueError("network: a sequence has no maps, masks or score of its own")
+        limits = [step.get("most", 16) for step in self.prepare if step.get("step") == "sample-frames"]
+        if not any(isinstance(limit, int) and limit <= network.most_frames for limit in limits):
+            raise ValueError("prepare: a sequence needs sample-frames with at most network.most_frames")
 
     def _check_answer(self) -> None:
         """Refuse fewer classes than the answer needs, and what a number or labels cannot have."""

@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto
 
 from hounsfield.errors import ManifestMismatch, ModelError
-from hounsfield.model.interface import BoxInterface, GeneratorInterface, HeadsInterface
+from hounsfield.model.interface import BoxInterface, GeneratorInterface, HeadsInterface, SequenceInterface
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.operators import ALLOWED
 
@@ -58,7 +58,7 @@ def check_network(network: bytes, manifest: Manifest) -> None:
         _check_node(node)
     _check_tensors(model)
     _check_input(model, manifest)
-    _check_outputs(_inferred(model), manifest)
+    _check_outputs(_inferred(model, manifest), manifest)
 
 
 def _parse(network: bytes) -> onnx.ModelProto:
@@ -155,21 +155,25 @@ def _check_input(model: onnx.ModelProto, manifest: Manifest) -> None:
     dims = kind.shape.dim
     found = tuple(dim.dim_value for dim in dims[1:])
     is_batch = len(dims) == 1 + len(expected) and (bool(dims[0].dim_param) or dims[0].dim_value in (0, 1))
+    if isinstance(wanted, SequenceInterface):
+        is_batch = is_batch and bool(dims[1].dim_param)  # any number of frames
     if kind.elem_type != TensorProto.FLOAT or not is_batch or found != expected:
         raise ManifestMismatch("E513", part=wanted.input, found=found, expected=expected)
 
 
 def _input_shape(manifest: Manifest) -> tuple[int, ...]:
-    """Return the shape of one image: channel, slice where there are slices, row, column; or what a generator takes."""
+    """Return the shape of one image: channel, slice where there are slices, row, column; or what else a network takes."""
     network = manifest.network
     if isinstance(network, GeneratorInterface):
         return network.input_shape(len(manifest.classes))
+    if isinstance(network, SequenceInterface):
+        return (0, network.channels, network.rows, network.columns)
     slices = () if network.slices is None else (network.slices,)
     return (network.channels, *slices, network.rows, network.columns)
 
 
-def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with every size settled for one image.
+def _inferred(model: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
+    """Return the model with every size settled for one image, or for the longest sequence.
 
     Sizes that the file states itself are dropped first, so that they cannot hide what inference finds.
     """
@@ -179,6 +183,8 @@ def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in one.graph.input:
         if value.type.tensor_type.shape.dim and value.name == _data_input(model):
             value.type.tensor_type.shape.dim[0].dim_value = 1
+            if isinstance(manifest.network, SequenceInterface):
+                value.type.tensor_type.shape.dim[1].dim_value = manifest.network.most_frames
     for value in one.graph.output:
         value.type.tensor_type.ClearField("shape")
     try:

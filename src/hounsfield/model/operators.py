@@ -1,5 +1,7 @@
 """Operators of the ``ai.onnx`` domain that a network may use: feed-forward, repeatable, without subgraphs or strings.
 
+GRU and LSTM run as often as their input is long, which the check of sizes bounds.
+
 Left out on purpose: Loop, Scan, If and the sequence operators (time without bound), the random operators and Dropout in
 training mode (no two runs alike), the string operators, and those whose output size depends on the samples (NonZero,
 Unique, Compress, NonMaxSuppression).
@@ -11,9 +13,9 @@ HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish 
 Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Sum Swish Tanh ThresholdedRelu Where Xor
 """
 _LAYERS = """
-AveragePool BatchNormalization Conv ConvTranspose DequantizeLinear Dropout DynamicQuantizeLinear Einsum Gemm
+AveragePool BatchNormalization Conv ConvTranspose DequantizeLinear Dropout DynamicQuantizeLinear Einsum GRU Gemm
 GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization InstanceNormalization LRN LayerNormalization
-LpNormalization LpPool MatMul MatMulInteger MaxPool QLinearConv QLinearMatMul QuantizeLinear RMSNormalization
+LSTM LpNormalization LpPool MatMul MatMulInteger MaxPool QLinearConv QLinearMatMul QuantizeLinear RMSNormalization
 """
 _REDUCTIONS = """
 ArgMax ArgMin CumSum LogSoftmax ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd

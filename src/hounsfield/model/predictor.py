@@ -15,6 +15,7 @@ from hounsfield.core.prediction import Prediction
 from hounsfield.core.trace import Trace
 from hounsfield.core.volume import Samples, Volume
 from hounsfield.errors import ModelError, OutOfScope
+from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.manifest import Answer
 from hounsfield.model.network_check import check_network
 from hounsfield.model.outside import outside_scores
@@ -54,15 +55,15 @@ class Predictor:
         self._session = open_session(package.network, threads)
 
     def predict(self, prepared: Volume, trace: Trace) -> Prediction:
-        """Return calibrated probabilities; every slice of the volume is one image.
+        """Return calibrated probabilities; every slice of the volume is one image, or all of them are one sequence.
 
         Args:
             prepared: the volume on the model grid.
             trace: the preparing steps that led to it.
 
         Returns:
-            A prediction with probabilities (class,) for one slice and (class, slice) for more, and with the outside
-            margin where the manifest has a score for it.
+            A prediction with probabilities (class,) for one slice or a sequence and (class, slice) for more, and with
+            the outside margin where the manifest has a score for it.
 
         Raises:
             OutOfScope: ``E520``, the volume is not on the model grid; ``E521``, it holds NaN or infinite samples.
@@ -115,22 +116,29 @@ class Predictor:
     def run(self, images: Images) -> Mapping[str, Images]:
         """Run the network on images (image, channel, row, column) and return its outputs by name, image first.
 
-        An image's outputs are the same bytes whichever images come with it.
+        An image's outputs are the same bytes whichever images come with it. A network of sequences takes the images as
+        the frames of one sequence, in their order, and its outputs have one row.
 
         Raises:
-            OutOfScope: ``E520``, the images have another size than the network takes, or there are none.
+            OutOfScope: ``E520``, the images have another size than the network takes, or there are none; ``E905``, a
+                sequence has more frames than the network takes.
             ModelError: ``E522``, an output is not finite.
         """
         network = self.package.manifest.network
         expected = (network.channels, network.rows, network.columns)
         if images.ndim != 4 or images.shape[1:] != expected or not len(images):
             raise OutOfScope("E520", found=images.shape, expected=expected)
-        names = list(network.outputs)
-        rows = [self._run_one(names, image) for image in images.astype(np.float32, copy=False)]
+        names, given = list(network.outputs), images.astype(np.float32, copy=False)
+        if isinstance(network, SequenceInterface):
+            if len(images) > network.most_frames:
+                raise OutOfScope("E905", found=len(images), expected=network.most_frames)
+            rows = [self._run_one(names, given)]
+        else:
+            rows = [self._run_one(names, image) for image in given]
         return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(names)}
 
     def _run_one(self, names: list[str], image: Images) -> list[Images]:
-        """Run one image and return its outputs without the batch axis."""
+        """Run one image, or the frames of one sequence, and return its outputs without the batch axis."""
         feed = {self.package.manifest.network.input: np.ascontiguousarray(image[None])}
         try:
             outputs = self._session.run(names, feed)

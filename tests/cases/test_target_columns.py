@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hounsfield.cases.target_columns import columns_named, find_table, numeric_column, read_columns, target_columns
+from hounsfield.cases.manifest import find_table
+from hounsfield.cases.target_columns import columns_named, numeric_column, read_columns, target_columns
 from hounsfield.cases.task import LearningTask
 from hounsfield.errors import DatasetError
 

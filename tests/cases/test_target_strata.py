@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from hounsfield.cases.guard import examine
+from hounsfield.cases.manifest import find_table
 from hounsfield.cases.splits import fold_cases, split_cases
-from hounsfield.cases.target_columns import columns_named, find_table, numeric_column, target_columns
+from hounsfield.cases.target_columns import columns_named, numeric_column, target_columns
 from hounsfield.cases.targets import LEAST_STRATUM, MOST_STRATA, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.errors import DatasetError

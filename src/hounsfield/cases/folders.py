@@ -43,14 +43,14 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
     found = walk(data)
     if not found.images:
         raise DatasetError("E802", path=data.name, count=len(found.others), found=summary(found.others, 3))
-    rows = {parts: _place([readable(part) for part in parts]) for parts in found.images}
+    rows = {parts: place_of([readable(part) for part in parts]) for parts in found.images}
     folders = sorted({place[1] for place in rows.values() if place}, key=lambda name: (plain(name), name))
     loose = [readable("/".join(parts)) for parts, place in rows.items() if place is None]
     if len(loose) > len(rows) - len(loose):
         raise DatasetError("E801", found=f"{data.name}: {summary(['/'.join(parts) for parts in found.images], 3)}")
     if all(plain(name) in _NOT_CLASSES for name in folders):
         raise DatasetError("E801", found=f"{data.name}: {summary(folders, 6)}")
-    names = tuple(class_names) if class_names else _distinct(folders)
+    names = tuple(class_names) if class_names else distinct(folders)
     index_of = match_names(folders, names, data.name)
     patients = dicom_patients(data, [parts for parts, kind in found.images.items() if kind is ImageKind.DICOM])
     cases = tuple(
@@ -67,7 +67,7 @@ def read_class_folders(data: Path, class_names: Sequence[str] | None = None) -> 
     return CaseTable(readable(data.name), names, cases, _issues(found, loose, cases), "class-folders", FileReader())
 
 
-def _place(parts: Sequence[str]) -> tuple[str | None, str, str | None] | None:
+def place_of(parts: Sequence[str]) -> tuple[str | None, str, str | None] | None:
     """Return the part, the class folder and the patient that a relative path names, or None without a class."""
     folders = list(parts[:-1])
     part = part_of(folders[0]) if folders else None
@@ -83,7 +83,7 @@ def _place(parts: Sequence[str]) -> tuple[str | None, str, str | None] | None:
     return part, folders[0], folders[1] if len(folders) > 1 else None
 
 
-def _distinct(folders: Sequence[str]) -> tuple[str, ...]:
+def distinct(folders: Sequence[str]) -> tuple[str, ...]:
     """Return one name of each spelling: train/NORMAL and test/normal are one class."""
     return tuple({plain(name): name for name in reversed(folders)}[key] for key in dict.fromkeys(map(plain, folders)))
 

@@ -12,6 +12,7 @@ from hounsfield.cases.duplicates import (
     NearCopies,
     Pairs,
     find_near_copies,
+    frames_thumbnail,
     join,
     links_of,
     pixel_digest,
@@ -93,8 +94,9 @@ def examine(
 class Looks:
     """What is kept of each image for the search for copies: its pixels' digest, the number of it and a thumbnail."""
 
-    def __init__(self, count: int) -> None:
-        """Make room for ``count`` images, none of them seen."""
+    def __init__(self, count: int, *, of_sequences: bool = False) -> None:
+        """Make room for ``count`` images, none of them seen; of a sequence several frames count, not the middle one."""
+        self._look = frames_thumbnail if of_sequences else thumbnail
         self.numbers = np.full(count, -1, dtype=np.int64)
         self.thumbnails = np.zeros((count, SIDE, SIDE), dtype=np.float32)
         self.digests = [""] * count
@@ -105,11 +107,12 @@ class Looks:
         digest = pixel_digest(volume)
         self.digests[index] = digest.hex()
         self.numbers[index] = self._known.setdefault(digest, len(self._known))
-        self.thumbnails[index] = thumbnail(volume)
+        self.thumbnails[index] = self._look(volume)
 
     def select(self, indices: Sequence[int]) -> "Looks":
         """Return the looks of some of the images, in the order given."""
         chosen = Looks(0)
+        chosen._look = self._look
         chosen.numbers = self.numbers[np.asarray(indices, dtype=np.int64)]
         chosen.thumbnails = self.thumbnails[np.asarray(indices, dtype=np.int64)]
         chosen.digests = [self.digests[index] for index in indices]

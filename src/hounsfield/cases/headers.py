@@ -12,6 +12,7 @@ from pydicom.errors import InvalidDicomError
 from hounsfield.cases.media import ImageKind, image_kind
 from hounsfield.cases.npz_cases import NpzReader, image_header
 from hounsfield.cases.readers import ArrayReader
+from hounsfield.cases.sequenced_reader import StackReader
 from hounsfield.cases.table import Case, CaseTable
 
 _MODES = {"1": (1, 1), "L": (8, 1), "P": (8, 1), "LA": (8, 2), "RGB": (8, 3), "RGBA": (8, 4), "CMYK": (8, 4)}
@@ -47,6 +48,9 @@ def _of_array(reader: object, case: Case) -> Header | None:
     if isinstance(reader, NpzReader):
         found = image_header(case.source.path)
         return Header("unknown") if found is None else _of_shape(*found)
+    if isinstance(reader, StackReader):
+        frames = reader.frames(case)
+        return _of_shape(frames.shape[1:], frames.dtype)
     if not isinstance(reader, ArrayReader):
         return None
     row = reader.row(case.source.row)

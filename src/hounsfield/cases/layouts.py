@@ -5,15 +5,12 @@ from pathlib import Path
 
 from hounsfield.cases.folders import read_class_folders
 from hounsfield.cases.idx import is_idx, read_idx_set
-from hounsfield.cases.manifest import is_manifest, read_manifest
+from hounsfield.cases.manifest import PREFERRED_TABLES, TABLE_SUFFIXES, is_manifest, read_manifest
 from hounsfield.cases.medmnist import is_medmnist, read_medmnist
 from hounsfield.cases.names import summary
 from hounsfield.cases.npz_cases import is_npz_cases, read_npz_cases
 from hounsfield.cases.table import CaseTable
 from hounsfield.errors import DatasetError
-
-_TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
-_PREFERRED_TABLES = ("manifest", "cases", "labels", "metadata")
 
 
 def read_cases(data: Path, class_names: Sequence[str] | None = None) -> CaseTable:
@@ -41,7 +38,7 @@ def read_cases(data: Path, class_names: Sequence[str] | None = None) -> CaseTabl
 
 
 def _read_file(data: Path, class_names: Sequence[str] | None) -> CaseTable:
-    if data.suffix.lower() in _TABLE_SUFFIXES:
+    if data.suffix.lower() in TABLE_SUFFIXES:
         return read_manifest(data, class_names)
     if data.suffix.lower() == ".npz":
         return read_medmnist(data, class_names)
@@ -58,9 +55,9 @@ def _read_folder(data: Path, class_names: Sequence[str] | None) -> CaseTable:
         raise DatasetError("E817", found=summary([path.name for path in arrays]), count=len(arrays))
     if arrays:
         return read_medmnist(arrays[0], class_names)
-    tables = [path for path in entries if path.suffix.lower() in _TABLE_SUFFIXES and is_manifest(path)]
+    tables = [path for path in entries if path.suffix.lower() in TABLE_SUFFIXES and is_manifest(path)]
     if len(tables) > 1:
-        tables = [path for path in tables if path.stem.lower() in _PREFERRED_TABLES] or tables
+        tables = [path for path in tables if path.stem.lower() in PREFERRED_TABLES] or tables
     if len(tables) > 1:
         raise DatasetError("E817", found=summary([path.name for path in tables]), count=len(tables))
     if tables:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from hounsfield.cases.readers import FileReader
 from hounsfield.cases.table import Case, CaseTable, Source
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
+PREFERRED_TABLES = ("manifest", "cases", "labels", "metadata")
+"""Names that are taken where a folder holds several tables."""
 
 MAX_MISSING_SHARE = 0.1
 """Share of rows whose file may be missing before the manifest is refused."""
@@ -53,6 +57,35 @@ def is_manifest(path: Path) -> bool:
         return False
     header = _header(next(csv.reader([first], delimiter=_delimiter(first)), []))
     return {"path", "label"} <= header.known.keys()
+
+
+def find_table(data: Path, fits: Callable[[Path], bool] | None = None) -> Path | None:
+    """Return the CSV or Excel file that a path is or holds; the preferred name of several.
+
+    Args:
+        data: a file or a folder.
+        fits: which files count; None for those with a column of paths.
+    """
+    is_one = fits or _has_paths
+    if data.is_file():
+        return data if data.suffix.lower() in TABLE_SUFFIXES and is_one(data) else None
+    found = [path for path in sorted(data.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES and is_one(path)]
+    if len(found) > 1:
+        found = [path for path in found if path.stem.lower() in PREFERRED_TABLES] or found
+    return found[0] if len(found) == 1 else None
+
+
+def _has_paths(path: Path) -> bool:
+    return is_table(path, ("path",))
+
+
+def is_table(path: Path, required: Sequence[str] = ()) -> bool:
+    """Tell whether a CSV or Excel file can be read and has some columns."""
+    try:
+        read_rows(path, required)
+    except (OSError, DatasetError):
+        return False
+    return True
 
 
 def is_workbook(path: Path) -> bool:

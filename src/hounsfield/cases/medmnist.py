@@ -25,7 +25,10 @@ MAX_CLASSES = 1000
 UNDECLARED_PART = ""
 """The part of arrays that declare none."""
 
-_KEYS = {TRAINING: "train", TUNING: "val", TEST: "test", UNDECLARED_PART: "all"}
+PART_KEYS = {TRAINING: "train", TUNING: "val", TEST: "test", UNDECLARED_PART: "all"}
+FAULTS = (OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile)
+"""What reading a broken npz may raise."""
+
 _WHOLE = (("images", "labels"), ("image", "label"), ("x", "y"), ("data", "target"), ("data", "labels"))
 _Array = npt.NDArray[Any]
 
@@ -35,22 +38,30 @@ def is_medmnist(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
-            pairs = _pairs(names)
+            pairs = pairs_of(names)
             if UNDECLARED_PART not in pairs:
                 return bool(pairs)
             (images, _), (labels, _) = (array_header(archive, key) for key in pairs[UNDECLARED_PART])
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile):
+    except FAULTS:
         return False
     # one image and its mask, or its one label, is a case of its own
     return len(images) > 2 and labels in ((images[0],), (images[0], 1)) and images[0] > 1
 
 
-def _pairs(names: Collection[str]) -> dict[str, tuple[str, str]]:
+def packed_arrays(data: Path) -> Path | None:
+    """Return the MedMNIST file that a path is or holds alone."""
+    if data.is_file():
+        return data if data.suffix.lower() == ".npz" and is_medmnist(data) else None
+    found = [path for path in sorted(data.glob("*.npz")) if is_medmnist(path)] if data.is_dir() else []
+    return found[0] if len(found) == 1 else None
+
+
+def pairs_of(names: Collection[str]) -> dict[str, tuple[str, str]]:
     """Return the names of images and labels of each part."""
     known = {name.lower(): name for name in names}
     pairs: dict[str, tuple[str, str]] = {}
     for part in PARTS:
-        key = _KEYS[part]
+        key = PART_KEYS[part]
         for images, labels in ((f"{key}_images", f"{key}_labels"), (f"x_{key}", f"y_{key}")):
             if {images, labels} <= known.keys():
                 pairs.setdefault(part, (known[images], known[labels]))
@@ -70,7 +81,7 @@ def read_medmnist(path: Path, class_names: Sequence[str] | None = None) -> CaseT
         DatasetError: ``E807`` pickled objects, ``E808`` images and labels differ in number, ``E809`` NaN,
             ``E810`` not a readable npz, ``E811`` too large, ``E812`` labels or images of another form, ``E806``.
     """
-    return array_table(path, _read_parts(path), class_names, "medmnist")
+    return array_table(path, read_parts(path), class_names, "medmnist")
 
 
 def array_table(
@@ -93,7 +104,7 @@ def array_table(
     for part, values in labels.items():
         start = len(cases)
         cases += [
-            Case(f"{_KEYS[part]}/{row}", int(label), None, part or None, Source(path, start + row))
+            Case(f"{PART_KEYS[part]}/{row}", int(label), None, part or None, Source(path, start + row))
             for row, label in enumerate(values)
         ]
     reader = ArrayReader(tuple(images for images, _ in parts.values()))
@@ -108,31 +119,38 @@ def read_medmnist_targets(path: Path) -> tuple[CaseTable, npt.NDArray[np.float64
     Raises:
         DatasetError: as ``read_medmnist``; ``E812`` labels that are no numbers of one width.
     """
-    parts = _read_parts(path)
+    parts = read_parts(path)
     rows: list[npt.NDArray[np.float64]] = []
     cases: list[Case] = []
     for part, (images, labels) in parts.items():
         flat = labels[:, None] if labels.ndim == 1 else labels
         if flat.ndim != 2 or flat.dtype.kind not in "biuf" or (rows and flat.shape[1] != rows[0].shape[1]):
-            where = f"{path.name} {_KEYS[part]}_labels"
+            where = f"{path.name} {PART_KEYS[part]}_labels"
             raise DatasetError("E812", where=where, found=f"{labels.shape} {labels.dtype}", expected="(n, k)")
         _check_images(images, len(flat), path, part)
         start = len(cases)
-        cases += [Case(f"{_KEYS[part]}/{row}", None, None, part, Source(path, start + row)) for row in range(len(flat))]
+        cases += [
+            Case(f"{PART_KEYS[part]}/{row}", None, None, part, Source(path, start + row)) for row in range(len(flat))
+        ]
         rows.append(flat.astype(np.float64))
     reader = ArrayReader(tuple(images for images, _ in parts.values()))
     issues = (QualityIssue("Q800", Severity.NOTE, {"count": len(cases), "total": len(cases)}),)
     return CaseTable(readable(path.stem), (), tuple(cases), issues, "medmnist", reader), np.concatenate(rows)
 
 
-def _read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
+def read_parts(path: Path) -> dict[str, tuple[_Array, _Array]]:
+    """Return images and labels of each part of an npz, as they are stored.
+
+    Raises:
+        DatasetError: ``E801``, ``E807``, ``E810``, ``E811`` as ``read_medmnist``.
+    """
     parts = {}
     if not zipfile.is_zipfile(path):
         raise DatasetError("E810", path=path.name, reason="BadZipFile")
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = set(archive.files)
-            for part, (images, labels) in _pairs(keys).items():
+            for part, (images, labels) in pairs_of(keys).items():
                 _check_size(path, (images, labels))
                 parts[part] = (archive[images], archive[labels])
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
@@ -168,7 +186,7 @@ def array_header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], n
 
 
 def _as_labels(values: _Array, path: Path, part: str) -> npt.NDArray[np.int64]:
-    where = f"{path.name} {_KEYS[part]}_labels"
+    where = f"{path.name} {PART_KEYS[part]}_labels"
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "biuf" or not len(values):
@@ -185,7 +203,7 @@ def _as_labels(values: _Array, path: Path, part: str) -> npt.NDArray[np.int64]:
 
 
 def _check_images(images: _Array, count: int, path: Path, part: str) -> None:
-    where = f"{path.name} {_KEYS[part]}_images"
+    where = f"{path.name} {PART_KEYS[part]}_images"
     has_other_channels = images.ndim == 4 and images.shape[-1] in (2, 4)
     if images.ndim not in (3, 4) or images.dtype.kind not in "biuf" or 0 in images.shape or has_other_channels:
         expected = "(n, row, column) (n, row, column, 3) (n, slice, row, column)"
@@ -195,5 +213,5 @@ def _check_images(images: _Array, count: int, path: Path, part: str) -> None:
     if images.dtype.kind == "f":
         bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)
         if bad.any():
-            rows = summary([f"{_KEYS[part]}/{row}" for row in np.flatnonzero(bad)])
+            rows = summary([f"{PART_KEYS[part]}/{row}" for row in np.flatnonzero(bad)])
             raise DatasetError("E809", where=f"{where}: {rows}", count=int(bad.sum()))

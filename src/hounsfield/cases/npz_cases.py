@@ -1,7 +1,6 @@
 """A folder of npz files, one a case: an array ``image`` and a single ``label``, perhaps a ``patient``."""
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.cases.manifest import MAX_MISSING_SHARE
-from hounsfield.cases.medmnist import array_header
+from hounsfield.cases.medmnist import FAULTS, array_header
 from hounsfield.cases.names import match_names, part_of, plain, readable, summary
 from hounsfield.cases.readers import ArrayReader
 from hounsfield.cases.table import Case, CaseImage, CaseTable, Source
@@ -20,7 +19,6 @@ from hounsfield.image.limits import PixelLimits
 
 MAX_FILES = 500_000
 _WORDS = 200
-_FAULTS = (OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile)
 _LIMITS = PixelLimits()
 
 
@@ -42,7 +40,7 @@ class NpzReader:
                 _LIMITS.require_samples(shape, dtype.itemsize)
             with np.load(path, allow_pickle=False) as arrays:
                 image = arrays["image"]
-        except _FAULTS as error:
+        except FAULTS as error:
             raise DatasetError("E818", case=case.identifier, reason=type(error).__name__) from error
         if image.dtype.kind == "f" and not np.isfinite(image).all():
             raise DatasetError("E818", case=case.identifier, reason="NaN")
@@ -55,7 +53,7 @@ def image_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
     try:
         with zipfile.ZipFile(path) as archive:
             shape, dtype = array_header(archive, "image")
-    except _FAULTS:
+    except FAULTS:
         return None
     return (shape, dtype) if len(shape) in (2, 3) else None
 
@@ -68,7 +66,7 @@ def is_npz_cases(data: Path) -> bool:
                 return len(array_header(archive, "image")[0]) in (2, 3) and _is_single(
                     array_header(archive, "label")[0]
                 )
-        except _FAULTS:
+        except FAULTS:
             continue
     return False
 
@@ -87,7 +85,7 @@ def read_npz_cases(data: Path, class_names: Sequence[str] | None = None) -> Case
     for path in sorted(_files(data, MAX_FILES)):
         try:
             found.append((path, *_facts(path)))
-        except _FAULTS:
+        except FAULTS:
             unreadable.append(readable(path.relative_to(data).as_posix()))
     total = len(found) + len(unreadable)
     if not found or len(unreadable) > MAX_MISSING_SHARE * total:

@@ -38,7 +38,7 @@ class ArrayReader:
         """
         self.arrays = arrays
         self._starts = np.cumsum([0, *(len(array) for array in arrays)])
-        self._scale = _display_scale(arrays) if may_be_display else None
+        self._scale = display_scale(arrays) if may_be_display else None
 
     def row(self, index: int) -> Samples:
         """Return the stored samples of a row."""
@@ -64,7 +64,8 @@ class ArrayReader:
         return CaseImage(volume, _NO_STUDY, Series("", "", "", (instance,)))
 
 
-def _display_scale(arrays: tuple[npt.NDArray[np.generic], ...]) -> float | None:
+def display_scale(arrays: tuple[npt.NDArray[np.generic], ...]) -> float | None:
+    """Return the largest value of display pictures: 255 for 8 bits, by the range for floats; None for other samples."""
     if all(array.dtype == np.uint8 for array in arrays):
         return 255.0
     if any(not np.issubdtype(array.dtype, np.floating) for array in arrays):

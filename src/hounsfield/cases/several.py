@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.cases.heads import AskedHead, Head, Values, draw_heads, indicators, settle, values_of
-from hounsfield.cases.manifest import ManifestHeader, Rows, read_rows
+from hounsfield.cases.manifest import ManifestHeader, Rows, find_table, read_rows
 from hounsfield.cases.names import plain, summary
 from hounsfield.cases.table import CaseTable
-from hounsfield.cases.target_columns import DESCRIBING, cases_of, find_table
+from hounsfield.cases.target_columns import DESCRIBING, cases_of
 from hounsfield.cases.targets import LEAST_STRATUM, ranges, rarest_strata, with_strata
 from hounsfield.cases.task import LearningTask
 from hounsfield.cases.views import AskedView, View, draw_views, read_views

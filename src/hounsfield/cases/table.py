@@ -76,6 +76,7 @@ class CaseTable:
         layout: ``class-folders``, ``medmnist``, ``idx``, ``npz-cases`` or ``manifest``.
         reader: how pixels are read.
         has_published_names: whether the class names come from the source, not from mere numbers.
+        holds_sequences: whether the slices of a case are learned from together, in their order.
     """
 
     name: str
@@ -85,6 +86,7 @@ class CaseTable:
     layout: str
     reader: CaseReader
     has_published_names: bool = True
+    holds_sequences: bool = False
 
     def __len__(self) -> int:
         """Return the number of cases."""

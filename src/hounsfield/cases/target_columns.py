@@ -1,6 +1,6 @@
 """Columns of a manifest that hold targets: measured numbers, or labels of 0 and 1 with blanks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.cases.manifest import ManifestHeader, Rows, case_of, present_rows, read_rows, row_issues
+from hounsfield.cases.manifest import (
+    ManifestHeader,
+    Rows,
+    case_of,
+    find_table,
+    is_table,
+    present_rows,
+    read_rows,
+    row_issues,
+)
 from hounsfield.cases.names import plain, readable, summary
 from hounsfield.cases.readers import FileReader
 from hounsfield.cases.table import CaseTable
@@ -18,12 +27,10 @@ from hounsfield.errors import DatasetError
 MANY_NUMBERS = 20
 """Different whole numbers from which a label column is measured, not a count of classes."""
 
-_PREFERRED = ("manifest", "cases", "labels", "metadata")
 DESCRIBING = frozenset(
     {"age", "sex", "gender", "height", "weight", "date", "site", "scanner", "modality", "view", "side", "laterality"}
 )
 """Columns that describe a patient or an image; they are targets only when they are asked for."""
-_SUFFIXES = (".csv", ".tsv", ".xlsx")
 BLANK = frozenset({"", "nan", "na", "n/a", "none", "null"})
 
 
@@ -48,22 +55,6 @@ class TargetColumns:
     def columns_for(self, task: LearningTask) -> tuple[str, ...]:
         """Return the columns that hold the targets of a task."""
         return self.numbers[:1] if task is LearningTask.REGRESSION else self.labels
-
-
-def find_table(data: Path, fits: Callable[[Path], bool] | None = None) -> Path | None:
-    """Return the CSV or Excel file that a path is or holds; the preferred name of several.
-
-    Args:
-        data: a file or a folder.
-        fits: which files count; None for those with a column of paths.
-    """
-    is_one = fits or _has_paths
-    if data.is_file():
-        return data if data.suffix.lower() in _SUFFIXES and is_one(data) else None
-    found = [path for path in sorted(data.iterdir()) if path.suffix.lower() in _SUFFIXES and is_one(path)]
-    if len(found) > 1:
-        found = [path for path in found if path.stem.lower() in _PREFERRED] or found
-    return found[0] if len(found) == 1 else None
 
 
 def target_columns(path: Path, columns: Sequence[str] = ()) -> TargetColumns:
@@ -131,18 +122,6 @@ def numeric_column(texts: Sequence[str]) -> bool:
     return bool(texts) and all(_isnumber_in(text) for text in texts)
 
 
-def _has_paths(path: Path) -> bool:
-    return _is_table(path, ("path",))
-
-
-def _is_table(path: Path, required: Sequence[str] = ()) -> bool:
-    try:
-        read_rows(path, required)
-    except (OSError, DatasetError):
-        return False
-    return True
-
-
 def _isnumber_in(text: str) -> bool:
     try:
         # Python reads 2_1 as 21; in a table it is a name
@@ -185,7 +164,7 @@ def columns_named(data: Path, names: Sequence[str], *, needs_path: bool = True) 
         names: that are looked for.
         needs_path: whether the file has a column of paths, and not one for each of several series.
     """
-    path = find_table(data) if needs_path else find_table(data, _is_table)
+    path = find_table(data) if needs_path else find_table(data, is_table)
     if path is None:
         return ()
     _, header = read_rows(path, ("path",) if needs_path else ())

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.cases.layouts import read_cases
-from hounsfield.cases.medmnist import is_medmnist, read_medmnist_targets
+from hounsfield.cases.manifest import find_table
+from hounsfield.cases.medmnist import packed_arrays, read_medmnist_targets
 from hounsfield.cases.names import published_labels, publishes_order
 from hounsfield.cases.table import CaseTable
-from hounsfield.cases.target_columns import find_table, numeric_column, read_columns, target_columns
+from hounsfield.cases.target_columns import numeric_column, read_columns, target_columns
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError
@@ -68,7 +69,7 @@ def read_targets(
         return None
     if asked == LearningTask.ORDINAL:
         return _ordered(data, class_names, "ui.train.task.asked")
-    packed = _packed(data)
+    packed = packed_arrays(data)
     if packed is not None:
         return _of_arrays(packed, asked, class_names)
     path = find_table(data)
@@ -89,14 +90,6 @@ def read_targets(
         raise DatasetError("E854", data=data.name, task=task, found=", ".join(wanted))
     reason = "ui.train.task.asked" if asked != AUTO else f"ui.train.task.{task.value}"
     return _stratified(table, task, tuple(wanted), values, reason)
-
-
-def _packed(data: Path) -> Path | None:
-    """Return the MedMNIST file that a path is or holds alone."""
-    if data.is_file():
-        return data if data.suffix.lower() == ".npz" and is_medmnist(data) else None
-    found = [path for path in sorted(data.glob("*.npz")) if is_medmnist(path)] if data.is_dir() else []
-    return found[0] if len(found) == 1 else None
 
 
 def _of_arrays(path: Path, asked: str, class_names: Sequence[str]) -> TargetTable | None:
@@ -136,6 +129,11 @@ def _ordered(data: Path, class_names: Sequence[str], reason: str) -> TargetTable
     labels = table.labels.astype(np.float64)
     values = np.where(labels < 0, np.nan, labels)[:, None]
     return TargetTable(table, LearningTask.ORDINAL, table.class_names, values, reason)
+
+
+def number_targets(table: CaseTable, name: str, values: Values, reason: str) -> TargetTable:
+    """Return a number a case (case, 1), NaN where it was not assessed, as a table of targets."""
+    return _stratified(table, LearningTask.REGRESSION, (name,), values, reason)
 
 
 def _stratified(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hounsfield.cases.boxed_layouts import has_boxes
 from hounsfield.cases.masked import is_masked, numbers_objects
+from hounsfield.cases.sequenced_signs import is_sequenced
 from hounsfield.errors import DatasetError
 
 
@@ -26,7 +27,7 @@ def task_of(data: Path) -> LearningTask:
     """Return the task that a data set is laid out for; names of files, a few masks and annotations are looked at.
 
     Images with masks are segmentation, or instances where the masks number objects; images with
-    boxes are detection; everything else is taken as
+    boxes are detection; films, and arrays that tell the frames of each case, are sequences; everything else is taken as
     classification, whose reader says what is wrong with a layout that it does not know.
 
     Raises:
@@ -39,4 +40,6 @@ def task_of(data: Path) -> LearningTask:
         return LearningTask.INSTANCES if numbers_objects(data) else LearningTask.SEGMENTATION
     if has_boxes(data):
         return LearningTask.DETECTION
+    if is_sequenced(data):
+        return LearningTask.SEQUENCE
     return LearningTask.CLASSIFICATION

@@ -69,7 +69,7 @@ def classify(
     """Score cases of a table; one that cannot be read, or that the contract refuses, is named and left out."""
     predictor = Predictor(package, threads)
     steps = build_steps(package.manifest.prepare)
-    looks = Looks(len(table))
+    looks = Looks(len(table), of_sequences=table.holds_sequences)
     scored: list[int] = []
     rows: list[npt.NDArray[np.float64]] = []
     outside: list[bool] = []

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,11 +11,18 @@ from hounsfield.cli.data_words import counted, issue_rows
 from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
 from hounsfield.cli.talk import Talk
 
+if TYPE_CHECKING:
+    from hounsfield.cases.guard import Examination
+    from hounsfield.cases.table import CaseTable
+
 Lines = Callable[[dict[str, Any], Talk], Iterator[str]]
 
 
 def data(
     folder: Annotated[Path, typer.Argument(metavar="DATA", help="A data set in any layout that train takes.")],
+    task: Annotated[
+        Literal["auto", "sequence"], typer.Option("--task", help="sequence: a folder of frames or a film is one case.")
+    ] = "auto",
     to: Annotated[str | None, typer.Option("--to", help="Write boxes as coco, or masks as nnunet.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="New folder for --to.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something would spoil a result.")] = False,
@@ -33,7 +40,10 @@ def data(
     talk = Talk(as_json, read_settings({"language": language}).language, quiet)
     if to == "coco" and output is not None:
         return _write_coco(folder, output, talk)
-    found, lines = _look(folder, talk, to, output)
+    if task == "sequence":
+        found, lines = _examine_sequences(folder, talk), _lines
+    else:
+        found, lines = _look(folder, talk, to, output)
     talk.answer(found, lambda: lines(found, talk))
     is_spoilt = any(issue["severity"] != "note" for issue in found["issues"])
     return 3 if strict and is_spoilt else 0
@@ -60,18 +70,37 @@ def _look(folder: Path, talk: Talk, to: str | None, output: Path | None) -> tupl
         return examine_masks(folder, talk, output), mask_lines
     if task is LearningTask.DETECTION:
         return examine_boxed(folder, talk), boxed_lines
+    if task is LearningTask.SEQUENCE:
+        return _examine_sequences(folder, talk), _lines
     return _examine(folder, talk), _lines
 
 
 def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
-    from hounsfield.cases.description import copies, describe, few_cases, torn_patients
     from hounsfield.cases.guard import examine
-    from hounsfield.cases.headers import read_headers
     from hounsfield.cases.layouts import read_cases
 
     table = read_cases(folder)
     with talk.progress(talk.label("data-looking")) as progress:
         examination = examine(table, progress=progress)
+    return _told(table, examination, talk)
+
+
+def _examine_sequences(folder: Path, talk: Talk) -> dict[str, Any]:
+    from hounsfield.cases.sequenced import read_sequences
+    from hounsfield.cases.sequenced_guard import examine_sequences
+
+    table = read_sequences(folder).table
+    with talk.progress(talk.label("data-looking")) as progress:
+        examined = examine_sequences(table, progress=progress)
+    frames = sorted(count for count in examined.frame_counts if count)
+    spread = {"least": frames[0], "median": frames[len(frames) // 2], "most": frames[-1]} if frames else {}
+    return {**_told(table, examined.found, talk), "frames": spread}
+
+
+def _told(table: "CaseTable", examination: "Examination", talk: Talk) -> dict[str, Any]:
+    from hounsfield.cases.description import copies, describe, few_cases, torn_patients
+    from hounsfield.cases.headers import read_headers
+
     issues = (*examination.issues, *few_cases(table, examination))
     return {
         "data": table.name,
@@ -98,6 +127,8 @@ def _lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
     yield f"{talk.label('data-sizes')}: {counted(found['sizes'])}"
     yield f"{talk.label('data-bits')}: {counted(found['bits'])}"
     yield f"{talk.label('data-kinds')}: {counted(found['kinds'])}"
+    if found.get("frames"):
+        yield f"{talk.label('data-frames')}: {counted(found['frames'])}"
     patients = talk.label("data-unknown") if found["patients"] is None else str(found["patients"])
     yield f"{talk.label('data-patients')}: {patients} ({talk.label('data-without')}: {found['without_patient']})"
     for issue in found["issues"]:

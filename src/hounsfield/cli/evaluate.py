@@ -51,9 +51,13 @@ def _answer(
     options: "EvaluateOptions",
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Evaluate as the model answers: with masks, boxes, labels, a number, or a class an image."""
-    from hounsfield.model.interface import BoxInterface
+    """Evaluate as the model answers: with masks, boxes, labels, a number, or a class an image or a sequence."""
+    from hounsfield.model.interface import BoxInterface, SequenceInterface
 
+    if isinstance(package.manifest.network, SequenceInterface):
+        from hounsfield.evaluate.sequences import evaluate_sequences
+
+        return evaluate_sequences(package, data, output, options, progress).as_json()
     if package.manifest.masks is not None:
         from hounsfield.cases.masked import read_masked
         from hounsfield.evaluate.masks import evaluate_masks

@@ -41,6 +41,6 @@ Arithmetic = Annotated[int | None, typer.Option("--threads", min=1, help="Thread
 Modality = Annotated[str | None, typer.Option("--modality", help="What the images are: US, MR, CT, DX, SM ...")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse data with anything that would spoil a result.")]
 Task = Annotated[
-    Literal["auto", "classification", "regression", "multi-label", "ordinal", "several"],
+    Literal["auto", "classification", "regression", "multi-label", "ordinal", "several", "sequence"],
     typer.Option("--task", help="What is learned; auto says why it chose."),
 ]

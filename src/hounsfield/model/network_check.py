@@ -162,7 +162,7 @@ def _check_input(model: onnx.ModelProto, manifest: Manifest) -> None:
 
 
 def _input_shape(manifest: Manifest) -> tuple[int, ...]:
-    """Return the shape of one image: channel, slice where there are slices, row, column; or what else a network takes."""
+    """Return the shape of one image: channel, slice where there are slices, row, column; or what else is taken."""
     network = manifest.network
     if isinstance(network, GeneratorInterface):
         return network.input_shape(len(manifest.classes))

@@ -58,15 +58,7 @@ class Classification:
 
     def order(self, epoch: int) -> Tensor:
         """Return the cases of an epoch: each once, or drawn so that the classes come equally often."""
-        chance = generator_at(self.plan.seed, "order", epoch)
-        if self.plan.learning.balance == "sampling":
-            _, member, counts = torch.unique(
-                torch.stack([self.labels, self.clusters], 1), dim=0, return_inverse=True, return_counts=True
-            )
-            share = counts.double() ** -self.plan.learning.balance_power
-            wanted = self.batch_count * self.plan.learning.batch_size
-            return torch.multinomial(share[member], wanted, replacement=True, generator=chance)
-        return torch.randperm(len(self.labels), generator=chance)
+        return case_order(self.plan, epoch, self.labels, self.clusters)
 
     def _batch(self, picked: Tensor, epoch: int, index: int) -> Batch:
         chance = generator_at(self.plan.seed, "batch", epoch, index)
@@ -96,6 +88,17 @@ class Classification:
         facts = {"epoch": record.epoch, "loss": f"{record.tuning_loss:.4f}", "auroc": f"{record.tuning['auroc']:.4f}"}
         facts |= {"accuracy": f"{record.tuning['accuracy']:.4f}", "epochs": epochs_planned}
         return TrainEvent("ui.train.epoch", facts, record.epoch, epochs_planned)
+
+
+def case_order(plan: Plan, epoch: int, labels: Tensor, clusters: Tensor) -> Tensor:
+    """Return the cases of an epoch: each once, or drawn so that the clusters of labels (case,) come equally often."""
+    chance = generator_at(plan.seed, "order", epoch)
+    if plan.learning.balance != "sampling":
+        return torch.randperm(len(labels), generator=chance)
+    _, member, counts = torch.unique(torch.stack([labels, clusters], 1), dim=0, return_inverse=True, return_counts=True)
+    share = counts.double() ** -plan.learning.balance_power
+    wanted = max(1, len(labels) // plan.learning.batch_size) * plan.learning.batch_size
+    return torch.multinomial(share[member], wanted, replacement=True, generator=chance)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hounsfield.errors import HounsfieldError
-from hounsfield.model.interface import NetworkInterface
+from hounsfield.model.interface import NetworkInterface, SequenceInterface
 from hounsfield.model.networks.catalogue import NetworkSettings
 from hounsfield.model.networks.heads import Classifier, PooledClassifier
 from hounsfield.train.chance import generator_at
@@ -89,7 +89,7 @@ def onnx_bytes(module: nn.Module, interface: NetworkInterface, image: Tensor) ->
     Args:
         module: in evaluation mode.
         interface: names of its input and outputs.
-        image: one image (1, channel, ...) of the size it takes.
+        image: one image (1, channel, ...) of the size it takes, or one sequence (1, frame, channel, row, column).
     """
     outputs = list(interface.outputs)
     stream = io.BytesIO()
@@ -101,11 +101,18 @@ def onnx_bytes(module: nn.Module, interface: NetworkInterface, image: Tensor) ->
             stream,  # type: ignore[arg-type]  # the stub forgets what this exporter takes
             input_names=[interface.input],
             output_names=outputs,
-            dynamic_axes={name: {0: "image"} for name in (interface.input, *outputs)},
+            dynamic_axes=_open_axes(interface),
             opset_version=OPSET,
             dynamo=False,
         )
     return repeatable_bytes(stream.getvalue())
+
+
+def _open_axes(interface: NetworkInterface) -> dict[str, dict[int, str]]:
+    """Return the axes of any length: the images of a batch, or the frames of a sequence."""
+    if isinstance(interface, SequenceInterface):
+        return {interface.input: {1: "frame"}}
+    return {name: {0: "image"} for name in (interface.input, *interface.outputs)}
 
 
 def repeatable_bytes(exported: bytes) -> bytes:

@@ -21,6 +21,7 @@ from hounsfield.train.plan import RunPlan
 from hounsfield.train.recipe import Recipe, read_recipe
 from hounsfield.train.segmentation.gather import gather_masked_parts
 from hounsfield.train.segmentation.setup import MaskOutline, outline_masks, with_mask_range
+from hounsfield.train.sequence.run import outline_sequences, prepare_sequences
 from hounsfield.train.several.run import SeveralOutline, find_several, is_several, outline_several
 from hounsfield.train.targets.run import Asked, TargetOutline, find_targets, outline_targets
 
@@ -112,6 +113,8 @@ def _foreseen(asked: Asked, threads: int, talk: Talk) -> tuple[Planned, RunPlan,
         several = outline_several(asked, find_several(asked), threads, talk)
         return _planned_several(several), _settled(several, several.several.table, asked.recipe, talk), several.memory
     task = task_of(asked.data) if asked.options.task == AUTO else LearningTask.CLASSIFICATION
+    if task is LearningTask.SEQUENCE or LearningTask.SEQUENCE in (asked.options.task, asked.recipe.task):
+        return _foresee_sequences(asked, threads, talk)
     if task in MASKS:
         masks = outline_masks(asked.data, asked.options, asked.recipe, threads, talk)
         return _planned_masks(masks, task), _settled_masks(masks, asked.recipe, talk), masks.memory
@@ -145,6 +148,25 @@ def _foresee_boxes(asked: Asked, threads: int, talk: Talk) -> tuple[Planned, Run
         found.examination.issues,
     )
     return planned, found.plan, found.memory
+
+
+def _foresee_sequences(asked: Asked, threads: int, talk: Talk) -> tuple[Planned, RunPlan, MemoryEstimate]:
+    found = outline_sequences(asked, threads, talk)
+    table, frames = found.data.table, [count for count in found.examined.frame_counts if count]
+    seen = {**asdict(found.fingerprint), "frames": [min(frames), max(frames)]}
+    planned = Planned(
+        table.name,
+        table.layout,
+        len(table),
+        LearningTask.SEQUENCE,
+        seen,
+        table.counts(),
+        {part: table.select(indices).counts() for part, indices in found.chosen.items()},
+        len(table) - sum(map(len, found.chosen.values())),
+        found.issues,
+    )
+    is_open = has_open_range(found.plan, asked.recipe)
+    return planned, prepare_sequences(found, asked.recipe, talk)[1] if is_open else found.plan, found.memory
 
 
 def _settled(found: TableOutline, table: CaseTable, recipe: Recipe, talk: Talk) -> RunPlan:

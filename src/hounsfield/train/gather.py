@@ -81,7 +81,7 @@ def gather_parts(
         talk(TrainEvent("ui.train.preparing", {"done": done, "total": len(indices)}, done, len(indices)))
     if stacks:
         talk(issue_event(QualityIssue("Q830", Severity.WARN, {"count": stacks})))
-    clusters = _clusters(table, plan.clusters)
+    clusters = clusters_of(table, plan.clusters)
     start, parts = 0, {}
     for name, part in chosen.items():
         parts[name] = part_of(table, examination.groups, part, images[start : start + len(part)], clusters)
@@ -90,7 +90,7 @@ def gather_parts(
 
 
 class Preparer:
-    """Brings one image onto the grid of the model, exactly as an analysis does."""
+    """Brings one image, or all slices of it, onto the grid of the model, exactly as an analysis does."""
 
     def __init__(self, steps: tuple[Step, ...], quantity: str, plan: Plan) -> None:
         self.steps = steps
@@ -99,13 +99,22 @@ class Preparer:
 
     def prepare(self, image: CaseImage) -> npt.NDArray[np.float32]:
         """Return (channel, row, column) of the middle slice."""
-        source = to_display(image.volume) if self.is_display else image.volume
-        prepared, _ = apply_steps(self.steps, _middle(source))
+        return np.asarray(self._applied(_middle(self._source(image)))[0])
+
+    def frames(self, image: CaseImage) -> npt.NDArray[np.float32]:
+        """Return (frame, channel, row, column) of the slices that the steps leave, prepared together."""
+        return self._applied(self._source(image))
+
+    def _source(self, image: CaseImage) -> Volume:
+        return to_display(image.volume) if self.is_display else image.volume
+
+    def _applied(self, volume: Volume) -> npt.NDArray[np.float32]:
+        prepared, _ = apply_steps(self.steps, volume)
         array = prepared.array if prepared.is_colour else prepared.array[None]
         found = (array.shape[0], *array.shape[2:])
         if found != self.expected:
             raise DatasetError("E840", found=found, expected=self.expected)
-        return np.asarray(array[:, 0], dtype=np.float32)
+        return np.ascontiguousarray(array.swapaxes(0, 1), dtype=np.float32)
 
 
 def _middle(volume: Volume) -> Volume:
@@ -118,7 +127,7 @@ def _middle(volume: Volume) -> Volume:
     return Volume(array, geometry, volume.quantity, presentation=volume.presentation)
 
 
-def _clusters(table: CaseTable, column: str) -> npt.NDArray[np.int64]:
+def clusters_of(table: CaseTable, column: str) -> npt.NDArray[np.int64]:
     """Number the values of a column over all cases; one number for all without a column."""
     values = [dict(case.attributes).get(column, "") if column else "" for case in table.cases]
     return np.unique(np.array(values), return_inverse=True)[1].astype(np.int64)

@@ -30,7 +30,9 @@ class TrainOptions:
     learning_rate: float | None = field(default=None, metadata={"help": "Highest learning rate."})
     task: str = field(
         default="auto",
-        metadata={"help": "What is learned: auto, classification, regression, multi-label, ordinal, several."},
+        metadata={
+            "help": "What is learned: auto, classification, regression, multi-label, ordinal, several, sequence."
+        },
     )
     modality: str | None = field(
         default=None, metadata={"help": "What the images are (US, MR, CT, DX, SM ...), where files do not say it."}

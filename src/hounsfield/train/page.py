@@ -7,6 +7,7 @@ from html import escape
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
 from hounsfield.messages import LANGUAGES, label
+from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.manifest import Manifest
 from hounsfield.report.figures import draw_confusion, draw_learning_curves
 from hounsfield.train.assess import Assessment
@@ -124,7 +125,9 @@ def page_of(title: str, blocks: Sequence[str]) -> str:
 
 def _sides(manifest: Manifest) -> str:
     network = manifest.network
-    return " × ".join(str(side) for side in (network.slices, network.rows, network.columns) if side is not None)
+    frames = f"≤ {network.most_frames} × " if isinstance(network, SequenceInterface) else ""
+    sides = (network.slices, network.rows, network.columns)
+    return frames + " × ".join(str(side) for side in sides if side is not None)
 
 
 def both(key: str) -> str:

@@ -116,6 +116,8 @@ class Recipe(BaseModel):
         segmentation: settings of ``train.segmentation.plan.SegmentationPlan``, for data with masks; the others come
             from the plan.
         task: what is learned of a table of cases; ``auto`` leaves it to what its columns hold.
+        sequence: settings of ``model.networks.sequence_catalogue.SequenceSettings`` and ``most_frames``, for data of
+            sequences; the others come from the plan.
         targets: columns of a manifest that hold the targets; none leaves them to what they hold.
         unit: of the number that is learned.
         heads: what is learned side by side (task ``several``); none leaves it to the columns.
@@ -139,7 +141,8 @@ class Recipe(BaseModel):
     decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
     segmentation: dict[str, Any] = Field(default_factory=dict)
-    task: Literal["auto", "classification", "regression", "multi-label", "ordinal", "several"] = "auto"
+    sequence: dict[str, Any] = Field(default_factory=dict)
+    task: Literal["auto", "classification", "regression", "multi-label", "ordinal", "several", "sequence"] = "auto"
     targets: tuple[str, ...] = ()
     unit: str = Field("", max_length=64)
     heads: tuple[HeadFacts, ...] = ()

@@ -19,6 +19,7 @@ from hounsfield.train.packing import pack, rehearse
 from hounsfield.train.page import Story
 from hounsfield.train.recipe import Recipe, read_recipe
 from hounsfield.train.segmentation.run import train_masks
+from hounsfield.train.sequence.run import train_sequences
 from hounsfield.train.setup import choose_threads, set_up
 from hounsfield.train.several.run import is_several, train_several
 from hounsfield.train.targets.run import Asked, find_targets, train_targets
@@ -33,7 +34,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     the run was interrupted and resumed.
 
     Args:
-        data: class folders, a MedMNIST npz, a CSV of paths and labels, or images with masks or boxes.
+        data: class folders, a MedMNIST npz, a CSV of paths and labels, images with masks or boxes, or films.
         output: the model file to write.
         options: what a person asks for; the rest is decided by the recipe and the plan.
         talk: told of the issues of the data before training, and of progress.
@@ -62,6 +63,8 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
         if is_several(wanted, recipe):
             return train_several(asked, output, ledger, talk)
         drawn = task_of(data) if wanted.task == "auto" else None
+        if drawn is LearningTask.SEQUENCE or LearningTask.SEQUENCE in (wanted.task, recipe.task):
+            return train_sequences(asked, output, ledger, talk)
         if drawn in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
             return train_masks(data, output, wanted, recipe, ledger, talk)
         if drawn is LearningTask.DETECTION:

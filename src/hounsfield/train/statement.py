@@ -14,7 +14,14 @@ from hounsfield.core.codes import concept, concept_names
 from hounsfield.core.prediction import Interval, OperatingPoint
 from hounsfield.errors import SettingsError
 from hounsfield.messages import LANGUAGES, sentence
-from hounsfield.model.interface import CamExplanation, NetworkInterface, OcclusionExplanation, OutOfDistribution
+from hounsfield.model.interface import (
+    CamExplanation,
+    NetworkInterface,
+    NoExplanation,
+    OcclusionExplanation,
+    OutOfDistribution,
+    SequenceInterface,
+)
 from hounsfield.model.manifest import CalibrationEntry, ClassEntry, ConceptEntry, Manifest, OperatingPointEntry
 from hounsfield.model.statements import Bilingual, DataSource, IntervalEntry, Metric
 from hounsfield.train.assess import Assessment
@@ -60,7 +67,6 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
         SettingsError: ``E830``, the recipe states something a manifest cannot hold.
     """
     facts = recipe.model
-    has_map = made.interface.activation_maps is not None
     try:
         return Manifest(
             name=slug(plan.name),
@@ -77,7 +83,7 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
                 method="temperature",
                 data_set=f"{data_name}, tuning part; a bias fitted with it is in the weights",
             ),
-            explanation=CamExplanation() if has_map else OcclusionExplanation(),
+            explanation=_explanation(made.interface),
             out_of_distribution=_outside(plan, made.interface),
             data=facts.data.model_copy(update=data_counts(recipe, parts.sizes, data_name)),
             licence=facts.licence,
@@ -93,6 +99,12 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
         )
     except ValidationError as error:
         raise SettingsError("E830", found=faults_of(error)) from error
+
+
+def _explanation(interface: NetworkInterface) -> CamExplanation | OcclusionExplanation | NoExplanation:
+    if isinstance(interface, SequenceInterface):
+        return NoExplanation()
+    return CamExplanation() if interface.activation_maps is not None else OcclusionExplanation()
 
 
 def slug(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -41,6 +42,9 @@ class Asked:
     data: Path
     options: TrainOptions
     recipe: Recipe
+
+
+PlanT = TypeVar("PlanT", bound=TargetPlan)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def outline_targets(asked: Asked, found: TargetTable, threads: int, talk: Talk) 
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
     chosen = choose_parts(table, examination, draft.split)
-    plan = _with_scale(draft, values_of(found, chosen)["training"])
+    plan = with_scale(draft, values_of(found, chosen)["training"])
     return TargetOutline(found, examination, issues, seen, plan, chosen)
 
 
@@ -166,7 +170,7 @@ def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk)
     return TargetTask(found, examination, plan, parts, TargetFacts(recipe, table.name, parts.sizes, command))
 
 
-def _with_scale(plan: TargetPlan, training: Values) -> TargetPlan:
+def with_scale(plan: PlanT, training: Values) -> PlanT:
     """Return the plan with mean and deviation of the number in the training part."""
     if plan.task is not LearningTask.REGRESSION:
         return plan

@@ -40,10 +40,7 @@ def data(
     talk = Talk(as_json, read_settings({"language": language}).language, quiet)
     if to == "coco" and output is not None:
         return _write_coco(folder, output, talk)
-    if task == "sequence":
-        found, lines = _examine_sequences(folder, talk), _lines
-    else:
-        found, lines = _look(folder, talk, to, output)
+    found, lines = _look(folder, talk, to, output, task)
     talk.answer(found, lambda: lines(found, talk))
     is_spoilt = any(issue["severity"] != "note" for issue in found["issues"])
     return 3 if strict and is_spoilt else 0
@@ -57,7 +54,7 @@ def _write_coco(folder: Path, output: Path, talk: Talk) -> int:
     return 0
 
 
-def _look(folder: Path, talk: Talk, to: str | None, output: Path | None) -> tuple[dict[str, Any], Lines]:
+def _look(folder: Path, talk: Talk, to: str | None, output: Path | None, asked: str) -> tuple[dict[str, Any], Lines]:
     from hounsfield.cases.task import LearningTask, task_of
     from hounsfield.cli.data_boxes import boxed_lines, examine_boxed
     from hounsfield.cli.data_masked import examine_masks, mask_lines
@@ -65,7 +62,7 @@ def _look(folder: Path, talk: Talk, to: str | None, output: Path | None) -> tupl
 
     if to not in (None, "nnunet") or (to is None) != (output is None):
         raise SettingsError("E896", found=f"--to {to}" if to not in (None, "coco", "nnunet") else "--to, -o")
-    task = task_of(folder)
+    task = LearningTask(asked) if asked != "auto" else task_of(folder)
     if task in (LearningTask.SEGMENTATION, LearningTask.INSTANCES) or to is not None:
         return examine_masks(folder, talk, output), mask_lines
     if task is LearningTask.DETECTION:

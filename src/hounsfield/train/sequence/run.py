@@ -85,8 +85,8 @@ def outline_sequences(asked: Asked, threads: int, talk: Talk) -> SequenceOutline
     """Read, examine, plan and split a data set of sequences; nothing is prepared yet.
 
     Raises:
-        DatasetError: the data cannot be learned from; ``E856``, the number never varies; ``E871``, something would spoil
-            a result and that was to refuse.
+        DatasetError: the data cannot be learned from; ``E856``, the number never varies; ``E871``, something would
+            spoil a result and that was to refuse.
         SettingsError: an option or the recipe is wrong.
     """
     options, recipe = asked.options, asked.recipe

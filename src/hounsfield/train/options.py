@@ -31,7 +31,7 @@ class TrainOptions:
     task: str = field(
         default="auto",
         metadata={
-            "help": "What is learned: auto, classification, regression, multi-label, ordinal, several, sequence."
+            "help": "What is learned: auto, classification, regression, multi-label, ordinal, sequence, several."
         },
     )
     modality: str | None = field(

@@ -21,6 +21,7 @@ VERBS = (
     "check",
     "convert",
     "prepare",
+    "radiomics",
     "data",
     "plan",
     "train",

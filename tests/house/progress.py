@@ -22,6 +22,7 @@ VERBS = (
     "models",
     "plan",
     "prepare",
+    "radiomics",
     "synthesise",
     "train",
     "tune",

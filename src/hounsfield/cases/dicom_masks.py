@@ -14,6 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from hounsfield.cases.contours import Bits, rasterise
+from hounsfield.core.codes import CodedConcept
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.errors import DatasetError
 from hounsfield.image.limits import PixelLimits
@@ -48,12 +49,14 @@ class MaskObject:
         sop_class_uid: what it is.
         series_instance_uids: the image series that it refers to.
         names: name of each segment or region, by its number.
+        concepts: coded type of each segment that has one, by its number.
     """
 
     path: Path
     sop_class_uid: str
     series_instance_uids: tuple[str, ...]
     names: tuple[tuple[int, str], ...]
+    concepts: tuple[tuple[int, CodedConcept], ...] = ()
 
 
 def read_mask_object(path: Path) -> MaskObject:
@@ -64,6 +67,7 @@ def read_mask_object(path: Path) -> MaskObject:
     """
     try:
         dataset = dcmread(path, stop_before_pixels=True)
+        concepts: list[tuple[int, CodedConcept]] = []
         kind = str(dataset.SOPClassUID)
         if kind == STRUCTURE_SET:
             names = [(int(item.ROINumber), str(item.get("ROIName") or "")) for item in dataset.StructureSetROISequence]
@@ -72,10 +76,11 @@ def read_mask_object(path: Path) -> MaskObject:
             segments = [item for item in dataset.SegmentSequence if int(item.SegmentNumber) > 0]
             names = [(int(item.SegmentNumber), str(item.get("SegmentLabel") or "")) for item in segments]
             series = [str(item.SeriesInstanceUID) for item in dataset.get("ReferencedSeriesSequence", ())]
+            concepts = [pair for item in segments for pair in _concept(item)]
     except _FAULTS as error:
         raise DatasetError("E886", path=path.name, found=type(error).__name__) from error
     named = tuple((number, name.strip() or f"label {number}") for number, name in names)
-    return MaskObject(path, kind, tuple(series), named)
+    return MaskObject(path, kind, tuple(series), named, tuple(concepts))
 
 
 def read_regions(found: MaskObject, grid: VolumeGeometry) -> Iterator[tuple[int, Bits]]:
@@ -92,6 +97,15 @@ def read_regions(found: MaskObject, grid: VolumeGeometry) -> Iterator[tuple[int,
             yield from _segments(dataset, grid, found.path.name)
     except _FAULTS as error:
         raise DatasetError("E886", path=found.path.name, found=type(error).__name__) from error
+
+
+def _concept(segment: Dataset) -> Iterator[tuple[int, CodedConcept]]:
+    """Give the Segmented Property Type of a segment (PS3.3 C.8.20.2)."""
+    for code in (segment.get("SegmentedPropertyTypeCodeSequence") or ())[:1]:
+        value, scheme = str(code.get("CodeValue") or ""), str(code.get("CodingSchemeDesignator") or "")
+        if value and scheme:
+            meaning = str(code.get("CodeMeaning") or value)
+            yield int(segment.SegmentNumber), CodedConcept(value, scheme, meaning)
 
 
 def _series_of_structures(dataset: Dataset) -> Iterator[str]:

@@ -19,6 +19,7 @@ from hounsfield.cli import (
     models,
     plan,
     prepare,
+    radiomics,
     synthesise,
     train,
     tune,
@@ -41,7 +42,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     application.callback(invoke_without_command=True)(_root)
-    on_images = (analyse.analyse, check.check, convert.convert, index.index, prepare.prepare)
+    on_images = (analyse.analyse, check.check, convert.convert, index.index, prepare.prepare, radiomics.radiomics)
     for verb in (
         *on_images,
         data.data,

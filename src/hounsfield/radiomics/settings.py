@@ -191,6 +191,7 @@ NAMED: Final = {
     one.name: one
     for one in (
         RadiomicsSettings(),
+        RadiomicsSettings(name="default-2d", aggregations=("2D, averaged", "2D, slice-merged", "2D")),
         RadiomicsSettings(
             name="ibsi-digital-phantom", rounds=False, discretisation=UNBINNED, aggregations=(*PLANAR, *SPATIAL)
         ),

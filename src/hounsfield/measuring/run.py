@@ -1,0 +1,160 @@
+"""Many cases measured, by several processes; one that fails is an answer too, and keeps none of the others."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
+from hounsfield.core.quality import QualityIssue, Severity, issue_of
+from hounsfield.core.volume import Volume
+from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.measuring.regions import InputDigest, NamedRegion, OpenedSource, open_regions
+from hounsfield.measuring.sources import RegionSource
+from hounsfield.radiomics import FeatureSet, RadiomicsSettings, extract, named_settings
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class MeasuringOptions:
+    """How cases are measured.
+
+    Attributes:
+        settings: of the extraction; None takes ``default``, and ``default-2d`` for images of one slice.
+        workers: processes.
+        threads: of each process.
+        limits: bounds on what is read.
+    """
+
+    settings: RadiomicsSettings | None = None
+    workers: int = 1
+    threads: int = 1
+    limits: Limits = field(default_factory=lambda: DEFAULT_LIMITS)
+
+    def settings_for(self, volume: Volume) -> RadiomicsSettings:
+        """Return the settings for an image."""
+        if self.settings is not None:
+            return self.settings
+        return named_settings("default-2d" if volume.geometry.shape[0] == 1 else "default")
+
+
+@dataclass(frozen=True)
+class MeasuredRegion:
+    """What came of one region, or of a case whose regions could not be read.
+
+    Attributes:
+        source: the case.
+        region: which of its regions, None where the case failed as a whole.
+        found: its features, None where it failed.
+        fault: why it failed.
+        inputs: digests of image and mask.
+        issues: what was found out about the image.
+    """
+
+    source: RegionSource
+    region: NamedRegion | None = None
+    found: FeatureSet | None = None
+    fault: QualityIssue | None = None
+    inputs: tuple[InputDigest, ...] = ()
+    issues: tuple[QualityIssue, ...] = ()
+
+
+DEFAULT_OPTIONS = MeasuringOptions()
+
+
+def measure(
+    sources: Sequence[RegionSource], options: MeasuringOptions = DEFAULT_OPTIONS, progress: Progress | None = None
+) -> tuple[MeasuredRegion, ...]:
+    """Measure the regions of many cases, in their order.
+
+    A case or region that fails is a ``MeasuredRegion`` with its fault. A process that dies takes its case with it:
+    those that were waiting are measured again, each in a process of its own.
+
+    Args:
+        sources: the cases.
+        options: settings, processes and bounds.
+        progress: told (cases done, cases).
+    """
+    found: dict[int, tuple[MeasuredRegion, ...]] = {}
+
+    def take(index: int, regions: tuple[MeasuredRegion, ...]) -> None:
+        found[index] = regions
+        if progress is not None:
+            progress(len(found), len(sources))
+
+    if options.workers <= 1 or len(sources) <= 1:
+        for index, source in enumerate(sources):
+            take(index, measure_case(source, options))
+    else:
+        for index, regions in _in_processes(sources, options):
+            take(index, regions)
+    return tuple(region for index in sorted(found) for region in found[index])
+
+
+def measure_case(source: RegionSource, options: MeasuringOptions = DEFAULT_OPTIONS) -> tuple[MeasuredRegion, ...]:
+    """Measure every region of a case; it raises nothing that the data can bring about."""
+    try:
+        opened = open_regions(source, options.limits)
+    except (HounsfieldError, OSError, ValueError, MemoryError) as error:
+        return (MeasuredRegion(source, fault=_fault(source, error)),)
+    found: list[MeasuredRegion] = []
+    try:
+        found.extend(_measured(opened, options))
+    except (HounsfieldError, OSError, ValueError, MemoryError) as error:
+        fault = _fault(source, error)
+        found.append(MeasuredRegion(source, fault=fault, inputs=opened.inputs, issues=opened.issues))
+    return tuple(found)
+
+
+def _measured(opened: OpenedSource, options: MeasuringOptions) -> Iterator[MeasuredRegion]:
+    settings = options.settings_for(opened.volume)
+    # whoever states whether samples are rounded knows what they are
+    issues = tuple(issue for issue in opened.issues if issue.code != "Q970" or settings.rounds is None)
+    for region, mask in opened.regions():
+        common = opened.source, region
+        try:
+            found = extract(opened.volume, mask, settings, label=region.label, threads=options.threads)
+        except (HounsfieldError, MemoryError) as error:
+            yield MeasuredRegion(*common, None, _fault(opened.source, error), opened.inputs, issues)
+        else:
+            yield MeasuredRegion(*common, found, None, opened.inputs, issues)
+
+
+def _fault(source: RegionSource, error: Exception) -> QualityIssue:
+    if not isinstance(error, HounsfieldError):
+        error = DatasetError("E818", case=source.identifier, reason=type(error).__name__)
+    told = issue_of(error)
+    # facts cross from one process to another as words
+    return QualityIssue(told.code, told.severity, {name: str(value) for name, value in told.facts.items()}, told.uid)
+
+
+def _in_processes(
+    sources: Sequence[RegionSource], options: MeasuringOptions
+) -> Iterator[tuple[int, tuple[MeasuredRegion, ...]]]:
+    lost: list[int] = []
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+        waiting: dict[Future[tuple[MeasuredRegion, ...]], int] = {
+            pool.submit(measure_case, source, options): index for index, source in enumerate(sources)
+        }
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                index = waiting.pop(future)
+                try:
+                    yield index, future.result()
+                except BrokenProcessPool:
+                    lost.append(index)
+    for index in sorted(lost):
+        yield index, _alone(sources[index], options)
+
+
+def _alone(source: RegionSource, options: MeasuringOptions) -> tuple[MeasuredRegion, ...]:
+    """Measure a case in a process of its own, which may die without harm to others."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        try:
+            return pool.submit(measure_case, source, options).result()
+        except BrokenProcessPool:
+            fault = QualityIssue("E973", Severity.REJECT, {"case": source.identifier})
+            return (MeasuredRegion(source, fault=fault),)

@@ -168,3 +168,12 @@ def test_too_many_levels_are_refused_before_their_matrix_is_made() -> None:
     case = volume_and_mask(np.array([[[0.0, 1e6]]]), np.ones((1, 1, 2)))
     settings = named_settings("ibsi-digital-phantom")
     assert refusal(*case, settings).code == "E966"
+
+
+@pytest.mark.parametrize("spacing", [0.7812499999999999, 0.664062, 0.1, 0.3, 1 / 3])
+def test_the_grid_an_image_has_moves_no_sample(spacing: float) -> None:
+    # (count - 1) * spacing / spacing is not always count - 1: a start of 1e-14 interpolated, and moved samples that lie
+    # on the edge of a bin into the one below
+    for count in range(1, 600):
+        found = regrid((count, 1, 1), (spacing, 1.0, 1.0), (spacing, 1.0, 1.0))
+        assert (found.shape[0], found.starts[0], found.steps[0]) == (count, 0.0, 1.0)

@@ -67,8 +67,10 @@ def regrid(shape: tuple[int, ...], spacing_mm: Spacing, wanted_mm: Spacing) -> R
     for count, own, new in zip(shape, spacing_mm, wanted_mm, strict=True):
         side = max(1, int(np.ceil(count * own / new - 1e-9)))
         sides.append(side)
-        steps.append(new / own)
-        starts.append(((count - 1) - (side - 1) * new / own) / 2)
+        # divided first, so that the grid the image has is left exactly: samples at the edges of bins must not move
+        step = new / own
+        steps.append(step)
+        starts.append(((count - 1) - (side - 1) * step) / 2)
     return Regrid(_triple(sides), _triple(wanted_mm), _triple(starts), _triple(steps))
 
 

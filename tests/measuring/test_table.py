@@ -38,7 +38,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[MeasuredRegion, 
 def test_json_of_one_region_is_its_features_with_every_setting(measured: tuple[MeasuredRegion, ...]) -> None:
     told = as_json(measured[:1])
     first = told["features"][0]
-    assert set(first) == {"ibsi_id", "name", "aggregation", "value", "unit", "is_compliant", "tag", "family"}
+    assert set(first) == {"ibsi_id", "name", "aggregation", "value", "unit", "is_compliant", "tag", "family", "filter"}
     assert set(told["settings"]) == {field.name for field in fields(RadiomicsSettings)}
     assert told["software"] == {"name": "hounsfield", "version": __version__}
     assert "medical device" in told["disclaimer"]

@@ -19,7 +19,7 @@ from hounsfield.messages import Language, label
 from hounsfield.radiomics import Feature, RadiomicsSettings
 
 SUFFIXES = (".csv", ".parquet", ".json")
-LONG_COLUMNS = ("tag", "family", "ibsi_id", "name", "aggregation", "value", "unit", "is_compliant")
+LONG_COLUMNS = ("tag", "family", "ibsi_id", "name", "aggregation", "filter", "value", "unit", "is_compliant")
 
 Row = dict[str, Any]
 

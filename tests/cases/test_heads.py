@@ -169,6 +169,16 @@ def test_a_case_of_which_nothing_was_assessed_has_no_place_in_a_split(tmp_path):
     assert [part == "excluded" for part in parts] == is_bare.tolist()
 
 
+def test_cases_of_which_nothing_was_assessed_make_no_stratum_of_their_own(tmp_path):
+    columns = {"kind": ["a", "b", ""], "sort": ["x", "y", ""]}
+    several = read_several(write(tmp_path / "data", columns, count=180))
+    counts = several.table.counts()
+    assert sum(counts.values()) == 120
+    assert min(counts.values()) >= 30
+    alone = read_several(write(tmp_path / "one", columns, count=180), (AskedHead("kind"),))
+    assert alone.table.counts() == {"kind a": 60, "kind b": 60}
+
+
 def test_strata_that_a_declared_part_could_not_hold_are_joined(tmp_path):
     columns = {"kind": ["a"] * 40 + ["b"] * 8, "size": [f"{number}.5" for number in range(31)]}
     several = read_several(write(tmp_path / "data", columns, count=192, split=["train"] * 10 + ["val"]))

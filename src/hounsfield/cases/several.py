@@ -107,17 +107,20 @@ def stratified(table: CaseTable, heads: tuple[Head, ...], values: tuple[Values, 
         shown.append(found)
         names += [f"{head.name} {end}" for end in ends]
     strata, strata_names = rarest_strata(table, np.concatenate(shown, axis=1), tuple(names))
-    strata = _joined(strata, table)
+    strata = _joined(strata, np.isfinite(np.concatenate(values, axis=1)).any(axis=1), table)
     present, index = np.unique(strata, return_inverse=True)
     kept = tuple(strata_names[place] for place in present)
     return SeveralTable(with_strata(table, index, kept, np.concatenate(values, axis=1)), heads, values)
 
 
-def _joined(strata: npt.NDArray[np.int64], table: CaseTable) -> npt.NDArray[np.int64]:
-    """Return strata of which those that a part could not hold have joined the largest."""
-    sizes = np.bincount(strata)
+def _joined(strata: npt.NDArray[np.int64], has_any: npt.NDArray[np.bool_], table: CaseTable) -> npt.NDArray[np.int64]:
+    """Return strata of which those that a part could not hold have joined the largest.
+
+    Cases of which nothing was assessed are in no part: they do not count, and make no stratum of their own.
+    """
+    sizes = np.bincount(strata[has_any], minlength=int(strata.max()) + 1)
     largest = int(sizes.argmax())
-    parts = [np.array([case.split == part for case in table.cases]) for part in table.declared_parts]
+    parts = [has_any & np.array([case.split == part for case in table.cases]) for part in table.declared_parts]
     least = [np.bincount(strata[part], minlength=len(sizes)) for part in parts]
     small = (sizes < LEAST_STRATUM) | np.any([counts < LEAST_IN_PART for counts in least] or [sizes < 0], axis=0)
     return np.where(small[strata], largest, strata)

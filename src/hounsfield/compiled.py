@@ -7,11 +7,14 @@ the source cannot be written; a machine where neither can be written compiles an
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+GivenT = TypeVar("GivenT")
+AnswerT = TypeVar("AnswerT")
 
 _REORDERED = {"reassoc", "contract", "arcp", "nsz"}
 """Liberties of arithmetic that let sums run in vector registers; NaN and infinity keep their meaning."""
@@ -66,3 +69,34 @@ def in_threads(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], t
         return [function(*arguments) for arguments in listed]
     with ThreadPoolExecutor(workers) as pool:
         return [future.result() for future in [pool.submit(function, *arguments) for arguments in listed]]
+
+
+def in_order(
+    function: Callable[[GivenT], AnswerT], given: Iterable[GivenT], threads: int = 0, held: int = 0
+) -> Iterator[AnswerT]:
+    """Call a function with each thing given, several at a time, and yield the answers in order as they are asked for.
+
+    Args:
+        function: releases the interpreter's lock while it works.
+        given: taken one by one, no more than ``held`` ahead of the answers.
+        threads: calls at a time; 0 takes the cores of this process.
+        held: things and answers that are held at once; 0 takes twice the threads.
+
+    Raises:
+        Exception: what a call raised, when its answer is asked for.
+    """
+    threads = threads or core_count()
+    if threads == 1:
+        yield from map(function, given)
+        return
+    waiting: deque[Future[AnswerT]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for one in given:
+            waiting.append(pool.submit(function, one))
+            if len(waiting) >= (held or 2 * threads):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

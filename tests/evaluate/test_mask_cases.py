@@ -15,7 +15,8 @@ from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import DatasetError
-from hounsfield.evaluate.mask_cases import case_figures, find_mask, measure_cases
+from hounsfield.evaluate.mask_cases import MeasuredCase, case_figures, find_mask, measure_cases
+from hounsfield.evaluate.mask_page import SHOWN, Extremes
 from hounsfield.evaluate.masks import evaluate_masks
 from hounsfield.evaluate.run import EvaluateOptions
 from tests.model.test_mask_predictor import bands
@@ -139,3 +140,27 @@ def test_mostly_refused_or_undeclared_parts_give_no_figures() -> None:
     with pytest.raises(DatasetError) as caught:
         evaluate_masks(bands().package, table_of(image_of(boxes())), options=EvaluateOptions(part="tuning"))
     assert caught.value.code == "E852"
+
+
+@pytest.mark.parametrize("count", [3, 8, 20])
+def test_the_worst_and_best_cases_are_those_of_the_whole_order(count: int) -> None:
+    chance = np.random.default_rng(count)
+    scores = chance.random(count).round(1).tolist()
+    cases = [MeasuredCase(f"{index:02d}", None, {"dice": score}, True) for index, score in enumerate(scores)]
+    extremes = Extremes()
+    for case in cases:
+        extremes.note(case, image_of(boxes()), mask_of(boxes(1)))
+    order = sorted((case.rank, case.identifier) for case in cases)
+    expected = order if count <= 2 * SHOWN else [*order[:SHOWN], *order[-SHOWN:]]
+    assert [picture.place for picture in extremes.pictures()] == expected
+
+
+def test_cases_are_noted_with_their_image_and_mask_in_order() -> None:
+    table = table_of(*(image_of(boxes(shift), boxes().astype(np.float32)) for shift in (0, 1, 2)), DatasetError("E818"))
+    noted = []
+    measured, refused = measure_cases(bands(), table, range(4), None, lambda *told: noted.append(told))
+    assert [case.identifier for case, _, _ in noted] == [case.identifier for case in measured] == ["0", "1", "2"]
+    for index, (_, image, found) in enumerate(noted):
+        np.testing.assert_array_equal(image.mask.array, boxes(index))
+        assert found.geometry == GRID
+    assert [item.identifier for item in refused] == ["3"]

@@ -1,10 +1,9 @@
 """Cases read by threads and given in order, whatever a table holds; what kept one is its answer."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from hounsfield.compiled import in_order
 from hounsfield.errors import DatasetError, HounsfieldError
 
 
@@ -23,7 +22,7 @@ ImageT = TypeVar("ImageT")
 def read_in_order(
     read: Callable[[CaseT], ImageT], cases: Sequence[CaseT], indices: Sequence[int], workers: int, held: int
 ) -> Iterator[tuple[int, ImageT | HounsfieldError]]:
-    """Yield (index, image or the error that kept it) in the order of the indices.
+    """Return (index, image or the error that kept it) in the order of the indices.
 
     Args:
         read: reads one case.
@@ -33,20 +32,13 @@ def read_in_order(
         held: images that are held at once.
     """
 
-    def attempt(case: CaseT) -> ImageT | HounsfieldError:
+    def attempt(index: int) -> tuple[int, ImageT | HounsfieldError]:
+        case = cases[index]
         try:
-            return read(case)
+            return index, read(case)
         except HounsfieldError as error:
-            return error
+            return index, error
         except (OSError, ValueError, MemoryError) as error:
-            return DatasetError("E818", case=case.identifier, reason=type(error).__name__)
+            return index, DatasetError("E818", case=case.identifier, reason=type(error).__name__)
 
-    waiting: deque[tuple[int, Future[ImageT | HounsfieldError]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for index in indices:
-            waiting.append((index, pool.submit(attempt, cases[index])))
-            if len(waiting) >= held:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
+    return in_order(attempt, indices, workers, held)

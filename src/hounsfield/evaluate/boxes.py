@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from hounsfield.cases.boxed import BoxTable
+from hounsfield.cases.table import CaseImage
+from hounsfield.compiled import in_order
 from hounsfield.core.boxes import Detections
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
@@ -94,10 +96,11 @@ def evaluate_boxes(
         ManifestMismatch: ``E513``, the model finds no boxes.
         DatasetError: ``E852`` no such part, ``E853`` most images are refused.
     """
-    detector = Detector(package, options.threads)
+    # one thread an image: threads within an operator wait for each other at every layer
+    detector = Detector(package, 1)
     part = choose_part(table, options.part)
     chosen = indices_of(table, part)
-    found, refused = _detect(detector, table, chosen, progress)
+    found, refused = _detect(detector, table, chosen, options.threads, progress)
     check_answered(refused, len(chosen))
     references = {index: _reference(table, index) for index in found}
     f1 = {index: _f1(found[index], references[index], detector.interface.working_score) for index in found}
@@ -119,21 +122,31 @@ def evaluate_boxes(
 
 
 def _detect(
-    detector: Detector, table: BoxTable, chosen: list[int], progress: Callable[[int, int], None] | None
+    detector: Detector, table: BoxTable, chosen: list[int], threads: int, progress: Callable[[int, int], None] | None
 ) -> tuple[dict[int, Detections], list[tuple[str, HounsfieldError]]]:
     manifest = detector.predictor.package.manifest
     steps, is_colour = build_steps(manifest.prepare), manifest.network.channels == 3
-    found: dict[int, Detections] = {}
-    refused = []
-    for done, (index, image) in enumerate(table.read_all(chosen), start=1):
+
+    def answer(read: tuple[int, CaseImage | HounsfieldError]) -> Detections | HounsfieldError:
+        image = read[1]
         try:
             if isinstance(image, HounsfieldError):
                 raise image
             _, rows, columns = image.volume.geometry.shape
             prepared, _ = apply_steps(steps, to_display(image.volume, keep_colour=is_colour))
-            found[index] = detector.detect(prepared, (rows, columns))
+            return detector.detect(prepared, (rows, columns))
         except HounsfieldError as error:
-            refused.append((table.cases[index].identifier, error))
+            return error
+
+    found: dict[int, Detections] = {}
+    refused = []
+    for done, (index, said) in enumerate(
+        zip(chosen, in_order(answer, table.read_all(chosen), threads), strict=True), 1
+    ):
+        if isinstance(said, HounsfieldError):
+            refused.append((table.cases[index].identifier, said))
+        else:
+            found[index] = said
         if progress:
             progress(done, len(chosen))
     return found, refused

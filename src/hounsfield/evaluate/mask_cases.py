@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.cases.masked_table import MaskedImage, MaskTable
+from hounsfield.compiled import in_order
 from hounsfield.core.codes import concept_for
 from hounsfield.core.geometry import Calibration, VolumeGeometry
 from hounsfield.core.quantities import Quantity
@@ -23,7 +24,8 @@ from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.prepare.network_input import labels_to_source, prepare_channels
 from hounsfield.prepare.sequence import build_steps
 
-Progress = Callable[[int, int], None]
+CASES_AT_A_TIME = 2
+"""One is prepared or measured while the network answers for the other; volumes are large."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class RefusedCase:
     reason: HounsfieldError
 
 
+Progress = Callable[[int, int], None]
+Note = Callable[[MeasuredCase, MaskedImage, Mask], None]
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A measured case with what it was measured on."""
+
+    case: MeasuredCase
+    image: MaskedImage
+    found: Mask
+
+
 def find_mask(predictor: MaskPredictor, volumes: Sequence[Volume | None]) -> Mask:
     """Return the mask of a case on the grid of its image: prepared, answered, and taken back through the trace.
 
@@ -83,28 +98,48 @@ def find_mask(predictor: MaskPredictor, volumes: Sequence[Volume | None]) -> Mas
 
 
 def measure_cases(
-    predictor: MaskPredictor, table: MaskTable, indices: Sequence[int], progress: Progress | None = None
+    predictor: MaskPredictor,
+    table: MaskTable,
+    indices: Sequence[int],
+    progress: Progress | None = None,
+    note: Note | None = None,
 ) -> tuple[tuple[MeasuredCase, ...], tuple[RefusedCase, ...]]:
-    """Answer and measure cases one at a time; what cannot be answered is told apart.
+    """Answer and measure cases, two at a time; what cannot be answered is told apart.
+
+    Args:
+        predictor: of the model.
+        table: the data.
+        indices: cases to answer.
+        progress: told (done, all) after each case.
+        note: given each case with its image and mask, in order.
 
     Raises:
         DatasetError: ``E851``, a label of the data is none of the model's.
     """
     value_of = match_labels(table, predictor.package.manifest)
-    measured: list[MeasuredCase] = []
-    refused: list[RefusedCase] = []
-    for done, (index, image) in enumerate(table.read_all(indices), start=1):
+
+    def answer(read: tuple[int, MaskedImage | HounsfieldError]) -> _Answered | RefusedCase:
+        index, image = read
         case = table.cases[index]
         try:
             if isinstance(image, HounsfieldError):
                 raise image
             found = find_mask(predictor, image.volumes)
         except HounsfieldError as error:
-            refused.append(RefusedCase(case.identifier, error))
+            return RefusedCase(case.identifier, error)
+        is_calibrated = found.geometry.calibration is not Calibration.NONE
+        figures = case_figures(found, image, table, value_of)
+        return _Answered(MeasuredCase(case.identifier, case.patient, figures, is_calibrated), image, found)
+
+    measured: list[MeasuredCase] = []
+    refused: list[RefusedCase] = []
+    for done, answered in enumerate(in_order(answer, table.read_all(indices), CASES_AT_A_TIME, CASES_AT_A_TIME), 1):
+        if isinstance(answered, RefusedCase):
+            refused.append(answered)
         else:
-            is_calibrated = found.geometry.calibration is not Calibration.NONE
-            figures = case_figures(found, image, table, value_of)
-            measured.append(MeasuredCase(case.identifier, case.patient, figures, is_calibrated))
+            measured.append(answered.case)
+            if note:
+                note(answered.case, answered.image, answered.found)
         if progress:
             progress(done, len(indices))
     return tuple(measured), tuple(refused)

@@ -11,15 +11,15 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from hounsfield.cases.masked_table import MaskedImage, MaskTable
+from hounsfield.cases.masked_table import MaskedImage
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
+from hounsfield.core.volume import Mask
 from hounsfield.errors import HounsfieldError
-from hounsfield.evaluate.mask_cases import MeasuredCase, find_mask
+from hounsfield.evaluate.mask_cases import MeasuredCase
 from hounsfield.evaluate.page import html_text, interval_text
 from hounsfield.evaluate.plain_page import both, issue_items, opening, plain_page, spoken
 from hounsfield.image.display import to_greyscale_pixels
-from hounsfield.model.mask_predictor import MaskPredictor
 
 SHOWN = 4
 """Best and worst cases that are drawn, so many of each."""
@@ -36,6 +36,11 @@ class CasePicture:
     identifier: str
     rank: float
     picture: str
+
+    @property
+    def place(self) -> tuple[float, str]:
+        """What pictures are ordered by."""
+        return self.rank, self.identifier
 
 
 @dataclass(frozen=True)
@@ -67,17 +72,26 @@ class MaskStory:
     limits: Sequence[Mapping[str, str]]
 
 
-def draw_cases(cases: Sequence[MeasuredCase], predictor: MaskPredictor, table: MaskTable) -> tuple[CasePicture, ...]:
-    """Return the worst cases, worst first, then the best, best last, answered once more and drawn."""
-    order = sorted(cases, key=lambda case: (case.rank, case.identifier))
-    chosen = order if len(order) <= 2 * SHOWN else [*order[:SHOWN], *order[-SHOWN:]]
-    by_name = {case.identifier: case for case in table.cases}
-    pictures = []
-    for case in chosen:
-        image = table.read(by_name[case.identifier])
-        found = find_mask(predictor, image.volumes)
-        pictures.append(CasePicture(case.identifier, case.rank, _data_uri(contour_picture(image, found.array))))
-    return tuple(pictures)
+class Extremes:
+    """The worst and the best cases of those that were noted, drawn as they come: none is answered again."""
+
+    def __init__(self) -> None:
+        self._worst: list[CasePicture] = []
+        self._best: list[CasePicture] = []
+
+    def note(self, case: MeasuredCase, image: MaskedImage, found: Mask) -> None:
+        """Draw a case that is among the worst or the best up to now."""
+        place = (case.rank, case.identifier)
+        is_bad = len(self._worst) < SHOWN or place < self._worst[-1].place
+        is_good = len(self._best) < SHOWN or place > self._best[0].place
+        if is_bad or is_good:
+            drawn = CasePicture(case.identifier, case.rank, _data_uri(contour_picture(image, found.array)))
+            self._worst = sorted([*self._worst, drawn], key=lambda item: item.place)[:SHOWN]
+            self._best = sorted([*self._best, drawn], key=lambda item: item.place)[-SHOWN:]
+
+    def pictures(self) -> tuple[CasePicture, ...]:
+        """Return the worst cases, worst first, then the best, best last; none twice."""
+        return tuple({item.place: item for item in (*self._worst, *self._best)}.values())
 
 
 def contour_picture(image: MaskedImage, found: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:

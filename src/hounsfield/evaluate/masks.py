@@ -16,7 +16,7 @@ from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.mask_cases import MeasuredCase, Progress, RefusedCase, measure_cases
-from hounsfield.evaluate.mask_page import MaskStory, draw_cases, mask_page
+from hounsfield.evaluate.mask_page import Extremes, MaskStory, mask_page
 from hounsfield.evaluate.parts import check_answered, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text, number, refused_json
 from hounsfield.evaluate.run import BY_PATIENT, EvaluateOptions, provenance_of
@@ -114,7 +114,8 @@ def evaluate_masks(
     part = choose_part(table, options.part)
     own = set(indices_of(table, part))
     chosen = [index for index in table.with_mask if index in own]
-    cases, refused = measure_cases(predictor, table, chosen, progress)
+    extremes = Extremes()
+    cases, refused = measure_cases(predictor, table, chosen, progress, extremes.note if output is not None else None)
     total = len(cases) + len(refused)
     check_answered([(item.identifier, item.reason) for item in refused], total)
     if not cases:
@@ -125,7 +126,7 @@ def evaluate_masks(
     provenance = provenance_of(options, BY_PATIENT, {"package_digest": package.package_digest})
     evaluation = MaskEvaluation(package.identity, table.name, part, measures, cases, refused, issues, unit, provenance)
     if output is not None:
-        _write(evaluation, predictor, table, output)
+        _write(evaluation, predictor, extremes, output)
     return evaluation
 
 
@@ -139,18 +140,17 @@ def _measures(cases: tuple[MeasuredCase, ...], options: EvaluateOptions) -> dict
     return bootstrap_intervals({name: mean_of(values[name]) for name in names}, weights, len(cases))
 
 
-def _write(evaluation: MaskEvaluation, predictor: MaskPredictor, table: MaskTable, output: Path) -> None:
+def _write(evaluation: MaskEvaluation, predictor: MaskPredictor, extremes: Extremes, output: Path) -> None:
     """Write metrics.json, cases.csv and report.html, complete or not at all.
 
     Raises:
         ReportError: ``E680`` a file of someone else stands where a result has to go.
     """
-    pictures = draw_cases(evaluation.cases, predictor, table)
     limits = [limit.model_dump() for limit in predictor.package.manifest.limits]
     story = MaskStory(
         f"{evaluation.model.name} {evaluation.model.version}", evaluation.data_name, evaluation.part,
         evaluation.measures, len(evaluation.cases), evaluation.distance_unit, evaluation.issues,
-        tuple((case.identifier, case.reason) for case in evaluation.refused), pictures, limits,
+        tuple((case.identifier, case.reason) for case in evaluation.refused), extremes.pictures(), limits,
     )  # fmt: skip
     metrics = metrics_text(evaluation.as_json())
     with output_folder(output) as folder:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.compiled import core_count, in_threads, spans
 from hounsfield.core.boxes import Boxes, Detections, overlaps
 from hounsfield.metrics.weights import Floats, Statistic
 
@@ -19,7 +20,6 @@ OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """0.50, 0.55 .. 0.95."""
 MOST_DETECTIONS = 100
 _RECALLS = np.linspace(0, 1, 101)
-_CHUNK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,21 +110,13 @@ def _match(
 
     A detection prefers an object that counts to one that is ignored, whatever the overlap.
     """
+    from hounsfield.metrics.detection_kernels import match_objects
+
     hit = np.zeros((len(thresholds), len(shared)), dtype=bool)
     void = np.zeros_like(hit)
-    for level, threshold in enumerate(thresholds):
-        limit = min(threshold, 1 - 1e-10)
-        is_free = np.ones(shared.shape[1], dtype=bool)
-        for row, own in enumerate(shared):
-            for group in (~ignored, ignored):
-                able = np.flatnonzero(group & (is_free | is_crowd) & (own >= limit))
-                if not len(able):
-                    continue
-                # among equal overlaps the later object, as the COCO API takes it
-                best = able[len(able) - 1 - int(np.argmax(own[able][::-1]))]
-                is_free[best] = False
-                (void if ignored[best] else hit)[level, row] = True
-                break
+    if shared.size:
+        limits = np.minimum(np.array(thresholds, dtype=np.float64), 1 - 1e-10)
+        match_objects(np.ascontiguousarray(shared), (ignored, np.ascontiguousarray(is_crowd)), limits, hit, void)
     return hit, void
 
 
@@ -137,30 +129,15 @@ def average_precision_of(matches: ClassMatches, level: int = 0) -> Statistic:
     right, images = matches.is_right[level][counted], matches.images[counted]
 
     def statistic(weights: Floats) -> npt.NDArray[np.float64]:
-        step = max(1, _CHUNK // max(1, len(counted)))
-        parts = [weights[start : start + step] for start in range(0, len(weights), step)]
-        return np.concatenate([_average_precision(part, right, images, matches.objects) for part in parts])
+        from hounsfield.metrics.detection_kernels import precision_rows
+
+        drawn = np.ascontiguousarray(weights, dtype=np.float64)
+        result = np.empty(len(drawn))
+        found = (images, right, matches.objects)
+        in_threads(precision_rows, [(drawn, found, _RECALLS, result, part) for part in spans(len(drawn), core_count())])
+        return result
 
     return statistic
-
-
-def _average_precision(
-    weights: Floats, right: npt.NDArray[np.bool_], images: npt.NDArray[np.int64], objects: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    drawn = np.asarray(weights, dtype=np.float64)
-    total = drawn @ objects
-    share = drawn[:, images]
-    found = np.cumsum(share * right, axis=1)
-    called = np.cumsum(share, axis=1)
-    precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
-    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    recall = found / np.maximum(total, 1)[:, None]
-    result = np.full(len(drawn), np.nan)
-    for row in np.flatnonzero(total > 0):
-        at = np.searchsorted(recall[row], _RECALLS, side="left")
-        inside = at < envelope.shape[1]
-        result[row] = envelope[row, at[inside]].sum() / len(_RECALLS)
-    return result
 
 
 def mean_average_precision_of(matches: Sequence[ClassMatches], levels: Sequence[int]) -> Statistic:

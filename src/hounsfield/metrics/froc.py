@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.compiled import core_count, in_threads, spans
 from hounsfield.core.boxes import Boxes
 from hounsfield.metrics.weights import Floats, Statistic
 
@@ -57,39 +58,27 @@ def froc_curve(candidates: Candidates) -> FrocCurve:
 
 def sensitivity_at_of(candidates: Candidates, rate: float) -> Statistic:
     """Return the sensitivity at a rate of false positives an image, as a statistic of weights (resample, image)."""
-    is_false, is_first = _kinds(candidates)
-    ends = _ends(candidates.scores)
-
-    def statistic(weights: Floats) -> npt.NDArray[np.float64]:
-        drawn = np.asarray(weights, dtype=np.float64)
-        result = np.full(len(drawn), np.nan)
-        for row, own in enumerate(drawn):
-            total, images = own[candidates.object_images].sum(), own.sum()
-            if total <= 0 or images <= 0:
-                continue
-            share = own[candidates.images]
-            false = np.cumsum(share * is_false)[ends] / images
-            found = np.cumsum(share * is_first)[ends] / total
-            result[row] = _interpolated(rate, false, found)
-        return result
-
-    return statistic
+    return lambda weights: _sensitivities(candidates, (rate,), weights)[:, 0]
 
 
 def competition_score_of(candidates: Candidates) -> Statistic:
     """Return the competition performance metric (CPM): the mean sensitivity over the seven rates of LUNA16."""
-    single = [sensitivity_at_of(candidates, rate) for rate in RATES]
-    return lambda weights: np.mean([one(weights) for one in single], axis=0)
+    return lambda weights: np.asarray(_sensitivities(candidates, RATES, weights).mean(axis=1), dtype=np.float64)
 
 
-def _interpolated(rate: float, false: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
-    """Return the sensitivity at a rate: linear between points, 0 at 0, and that of the last point beyond it.
+def _sensitivities(candidates: Candidates, rates: tuple[float, ...], weights: Floats) -> npt.NDArray[np.float64]:
+    """Return the sensitivity (resample, rate) at rates in rising order."""
+    from hounsfield.metrics.detection_kernels import sensitivity_rows
 
-    Where several points have one rate, the last of them, with the highest sensitivity, stands for it.
-    """
-    false, found = np.concatenate([[0.0], false]), np.concatenate([[0.0], found])
-    last = np.concatenate([false[1:] != false[:-1], [True]])
-    return float(np.interp(rate, false[last], found[last]))
+    is_false, is_first = _kinds(candidates)
+    is_end = np.zeros(len(candidates.scores), dtype=bool)
+    is_end[_ends(candidates.scores)] = True
+    found = (candidates.images, is_false + 2 * is_first.astype(np.int64), is_end, candidates.object_images)
+    drawn = np.ascontiguousarray(weights, dtype=np.float64)
+    result, wanted = np.empty((len(drawn), len(rates))), np.array(rates, dtype=np.float64)
+    parts = spans(len(drawn), core_count())
+    in_threads(sensitivity_rows, [(drawn, found, wanted, result, part) for part in parts])
+    return result
 
 
 def _kinds(candidates: Candidates) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -34,7 +34,7 @@ class MaskPredictor:
 
     Args:
         package: an opened package whose manifest has ``masks``.
-        threads: threads within one operator; 0 takes the cores of the machine.
+        threads: patches that are answered at a time; 0 takes the cores of this process.
 
     Attributes:
         package: the package.
@@ -52,7 +52,9 @@ class MaskPredictor:
             raise ModelError("E860", model=package.identity.name, found=package.manifest.task)
         self.masks = masks
         check_network(package.network, package.manifest)
-        self._session = open_session(package.network, threads)
+        self._threads = threads
+        # one thread a patch: threads within an operator wait for each other at every layer
+        self._session = open_session(package.network, 1)
 
     def predict(self, images: Floats) -> GridLabels:
         """Return the label of every sample, or the number of the object it belongs to.
@@ -87,7 +89,8 @@ class MaskPredictor:
         patch = (network.slices or 1, network.rows, network.columns)
         labels = np.zeros(images.shape[1:], dtype=np.int32)
         given = images.astype(np.float32, copy=False)
-        for start, probabilities in slide(given, patch, self.masks.overlap_fraction, classes, self.run):
+        fraction = self.masks.overlap_fraction
+        for start, probabilities in slide(given, patch, fraction, classes, self.run, self._threads):
             labels[start : start + probabilities.shape[1]] = probabilities.argmax(0)
         return labels
 

@@ -11,6 +11,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.compiled import in_order
+
 Floats = npt.NDArray[np.float32]
 Triple = tuple[int, int, int]
 Run = Callable[[Floats], Floats]
@@ -47,7 +49,7 @@ def patch_weights(patch: Triple) -> Floats:
 
 
 def slide(
-    image: Floats, patch: Triple, overlap_fraction: float, label_count: int, run: Run
+    image: Floats, patch: Triple, overlap_fraction: float, label_count: int, run: Run, threads: int = 1
 ) -> Iterator[tuple[int, Floats]]:
     """Run a network over an image and give (first slice, probabilities (label, slice, row, column)) from top to bottom.
 
@@ -58,7 +60,8 @@ def slide(
         patch: (slice, row, column).
         overlap_fraction: part of a patch that the next one covers again.
         label_count: labels that ``run`` returns.
-        run: the network.
+        run: the network; with several threads it is called from each of them.
+        threads: patches at a time. Answers are summed in the order of the patches, so the sum does not depend on it.
     """
     sides = image.shape[1:]
     missing = [max(0, wanted - side) for wanted, side in zip(patch, sides, strict=True)]
@@ -69,11 +72,17 @@ def slide(
     weights = patch_weights(patch)
     total = np.zeros((label_count, patch[0], rows, columns), dtype=np.float32)
     weight = np.zeros((patch[0], rows, columns), dtype=np.float32)
+
+    def answer(at: tuple[int, int, int]) -> Floats:
+        first, row, column = at
+        seen = padded[:, first : first + patch[0], row : row + patch[1], column : column + patch[2]]
+        return run(np.ascontiguousarray(seen)) * weights
+
+    answers = in_order(answer, product(down, *across), threads)
     for start, following in zip(down, (*down[1:], padded.shape[1]), strict=True):
         for row, column in product(*across):
             place = (slice(row, row + patch[1]), slice(column, column + patch[2]))
-            seen = np.ascontiguousarray(padded[:, start : start + patch[0], place[0], place[1]])
-            total[:, :, place[0], place[1]] += run(seen) * weights
+            total[:, :, place[0], place[1]] += next(answers)
             weight[:, place[0], place[1]] += weights
         done = following - start
         kept = min(done, sides[0] - start)

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from PIL import Image, ImageDraw
 
@@ -12,20 +13,15 @@ from hounsfield.core.boxes import Detections
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
+from hounsfield.evaluate.figure_block import Figures, figures_block
 from hounsfield.evaluate.page import html_text, interval_text
+from hounsfield.evaluate.plain_page import both, issue_items, opening, plain_page
 from hounsfield.image.display import to_greyscale_pixels
-from hounsfield.messages import LANGUAGES, label
 from hounsfield.metrics.detection import Reference
 
 REFERENCE_COLOUR, FOUND_COLOUR = (0, 200, 255), (255, 120, 0)
 """Blue and orange are told apart by colour-blind readers too (Okabe and Ito 2008)."""
 LONGEST_SIDE = 480
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem }
-table { border-collapse: collapse } th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
-.warn { border-left: 4px solid #b35900; padding-left: .6rem }
-.cases { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 30rem } img { max-width: 100% }
-"""
 
 
 @dataclass(frozen=True)
@@ -65,30 +61,24 @@ def box_page(
     measures: Mapping[str, Interval],
     issues: Sequence[QualityIssue],
     pictures: Sequence[BoxPicture],
+    figures: Figures = MappingProxyType({}),
 ) -> str:
     """Return the page as HTML; it loads nothing from elsewhere, and what comes from files is escaped."""
     rows = "".join(
         f"<tr><th>{html_text(name)}</th><td>{interval_text(value)}</td></tr>" for name, value in measures.items()
     )
-    told = "".join(
-        f'<p lang="{language}">{issue.code}: {html_text(issue.text(language))}</p>'
-        for issue in issues
-        for language in LANGUAGES
-    )
-    figures = "".join(
-        f'<figure><img alt="" src="{one.picture}">'
+    told = issue_items(issues)
+    shown = "".join(
+        f'<figure><img alt="{html_text(one.identifier)}: F1 {one.f1:.2f}" src="{one.picture}">'
         f"<figcaption>{html_text(one.identifier)}: F1 {one.f1:.2f}</figcaption></figure>"
         for one in pictures
     )
     blocks = [
-        f'<h1>{html_text(title)}</h1><p class="warn">{_both("research-only")}</p>',
-        f"<p>n = {count}</p><table>{rows}</table>",
-        told,
-        f'<p>{_both("evaluate-boxes-drawn")}</p><div class="cases">{figures}</div>',
+        opening(title),
+        f"<p>n = {count}</p>",
+        f"<h2>{both('evaluate-issues')}</h2><ul>{told}</ul>" if told else "",
+        f"<h2>{both('evaluate-metrics')}</h2><table>{rows}</table>",
+        figures_block(figures),
+        f'<h2>{both("evaluate-mask.cases")}</h2><p>{both("evaluate-boxes-drawn")}</p><div class="cases">{shown}</div>',
     ]
-    head = f'<meta charset="utf-8"><title>{html_text(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(blocks)}</body></html>\n'
-
-
-def _both(key: str) -> str:
-    return " ".join(html_text(label(key, language)) for language in LANGUAGES)
+    return plain_page(title, blocks)

@@ -15,6 +15,8 @@ from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.box_page import BoxPicture, box_page, draw_boxes
+from hounsfield.evaluate.box_plots import box_figures
+from hounsfield.evaluate.figure_block import Figures, write_figures
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.parts import check_answered, part_issues
 from hounsfield.evaluate.result import defined_json, issues_json, metrics_text, refused_json
@@ -88,7 +90,7 @@ def evaluate_boxes(
     Args:
         package: the model; the table's labels count through its classes (``read_boxed`` with their names).
         table: the data.
-        output: folder for metrics.json and report.html; None writes nothing.
+        output: folder for metrics.json, plots and report.html; None writes nothing.
         options: part, bootstrap and threads.
         progress: told (done, all) after each image.
 
@@ -117,7 +119,9 @@ def evaluate_boxes(
             draw_boxes(table, index, found[index], references[index], (f1[index], detector.interface.working_score))
             for index in dict.fromkeys([*ranked[:SHOWN], *ranked[::-1][:SHOWN]])
         ]
-        _write(evaluation, pictures, output)
+        truth = [references[index] for index in found]
+        figures = box_figures(list(found.values()), truth, table.class_names, detector.interface.working_score)
+        _write(evaluation, pictures, figures, output)
     return evaluation
 
 
@@ -182,10 +186,11 @@ def _measures(
     return bootstrap_intervals(statistics, weights, len(found))
 
 
-def _write(evaluation: BoxEvaluation, pictures: list[BoxPicture], output: Path) -> None:
+def _write(evaluation: BoxEvaluation, pictures: list[BoxPicture], figures: Figures, output: Path) -> None:
     title = f"{evaluation.model.name} {evaluation.model.version}: {evaluation.data_name}, {evaluation.part}"
-    page = box_page(title, len(evaluation.cases), evaluation.measures, evaluation.issues, pictures)
+    page = box_page(title, len(evaluation.cases), evaluation.measures, evaluation.issues, pictures, figures)
     metrics = metrics_text(evaluation.as_json())
     with output_folder(output) as folder:
         (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "report.html").write_text(page, encoding="utf-8")
+        write_figures(figures, folder.partial)

@@ -94,6 +94,11 @@ def _gallery(
     return tuple(gallery)
 
 
+def look_at(table: CaseTable, case: Case) -> str:
+    """Return the picture of a case as a data URI, empty where it cannot be read again."""
+    return _look(table, case, None, 0)[0]
+
+
 def _look(table: CaseTable, case: Case, explain: Explain | None, class_index: int) -> tuple[str, bool]:
     """Return the picture of a case and whether it outlines what speaks for the class."""
     try:

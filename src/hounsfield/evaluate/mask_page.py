@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
 from hounsfield.core.volume import Mask
 from hounsfield.errors import HounsfieldError
+from hounsfield.evaluate.figure_block import Figures, figures_block
 from hounsfield.evaluate.mask_cases import MeasuredCase
 from hounsfield.evaluate.page import html_text, interval_text
 from hounsfield.evaluate.plain_page import both, issue_items, opening, plain_page, spoken
@@ -58,6 +59,7 @@ class MaskStory:
         refused: identifier and reason of each case that was not answered.
         pictures: worst cases, then best.
         limits: what the model does not know: ``en`` and ``zh`` of each sentence.
+        figures: by name.
     """
 
     model: str
@@ -70,6 +72,7 @@ class MaskStory:
     refused: Sequence[tuple[str, HounsfieldError]]
     pictures: Sequence[CasePicture]
     limits: Sequence[Mapping[str, str]]
+    figures: Figures = field(default_factory=dict)
 
 
 class Extremes:
@@ -134,6 +137,7 @@ def mask_page(story: MaskStory) -> str:
         opening(story.model),
         f"<p>{html_text(story.data_name)} · {both(f'evaluate-part-{story.part}')} · n = {story.case_count}</p>",
         f"<h2>{both('evaluate-mask.figures')}</h2><table>{rows}</table><p>{both('evaluate-mask.note')}</p>",
+        figures_block(story.figures),
         f"<h2>{both('evaluate-mask.cases')}</h2><p>{both('evaluate-mask.colours')}</p>",
         f'<div class="cases">{figures}</div>',
         f"<h2>{both('evaluate-mask.issues')}</h2><ul>{issues}{refused}</ul>" if issues or refused else "",

@@ -14,9 +14,11 @@ from hounsfield.cases.masked_table import MaskTable
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
+from hounsfield.evaluate.figure_block import write_figures
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.mask_cases import MeasuredCase, Progress, RefusedCase, measure_cases
 from hounsfield.evaluate.mask_page import Extremes, MaskStory, mask_page
+from hounsfield.evaluate.mask_plots import mask_figures
 from hounsfield.evaluate.parts import check_answered, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text, number, refused_json
 from hounsfield.evaluate.run import BY_PATIENT, EvaluateOptions, provenance_of
@@ -101,7 +103,7 @@ def evaluate_masks(
     Args:
         package: the model.
         table: the data, as ``read_masked`` returns it.
-        output: folder for metrics.json, cases.csv and report.html; None writes nothing.
+        output: folder for metrics.json, cases.csv, plots and report.html; None writes nothing.
         options: part, bootstrap and threads.
         progress: told (done, all) after each case.
 
@@ -146,14 +148,16 @@ def _write(evaluation: MaskEvaluation, predictor: MaskPredictor, extremes: Extre
     Raises:
         ReportError: ``E680`` a file of someone else stands where a result has to go.
     """
+    figures = mask_figures(evaluation.cases)
     limits = [limit.model_dump() for limit in predictor.package.manifest.limits]
     story = MaskStory(
         f"{evaluation.model.name} {evaluation.model.version}", evaluation.data_name, evaluation.part,
         evaluation.measures, len(evaluation.cases), evaluation.distance_unit, evaluation.issues,
-        tuple((case.identifier, case.reason) for case in evaluation.refused), extremes.pictures(), limits,
+        tuple((case.identifier, case.reason) for case in evaluation.refused), extremes.pictures(), limits, figures,
     )  # fmt: skip
     metrics = metrics_text(evaluation.as_json())
     with output_folder(output) as folder:
         (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "cases.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
         (folder.partial / "report.html").write_text(mask_page(story), encoding="utf-8")
+        write_figures(figures, folder.partial)

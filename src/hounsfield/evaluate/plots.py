@@ -50,7 +50,7 @@ def draw_all(evaluation: Evaluation) -> dict[str, Drawing]:
         "roc": draw_roc([replace(roc, band=band_of(scored))], (found.value, spared.value), ends),
         "precision-recall": draw_precision_recall([recall], float(positive.mean())),
         "confusion": confusion,
-        "reliability": draw_reliability(_points(positive, scores), scores, f"probability of {name}"),
+        "reliability": draw_reliability(reliability_points(positive, scores), scores, f"probability of {name}"),
         "scores": draw_scores(spread, scored.threshold, f"Probability of {name}"),
         "thresholds": _sweep(scored),
         "decision-curve": _worth(scored, name),
@@ -90,7 +90,9 @@ def _confidence(scored: Scored) -> dict[str, Drawing]:
     confidence = np.asarray(scored.probabilities.max(axis=1))
     spread = {"right": confidence[is_right], "wrong": confidence[~is_right]}
     return {
-        "reliability": draw_reliability(_points(is_right, confidence), confidence, "probability of the called class"),
+        "reliability": draw_reliability(
+            reliability_points(is_right, confidence), confidence, "probability of the called class"
+        ),
         "scores": draw_scores(spread, None, "Probability of the called class"),
     }
 
@@ -110,7 +112,10 @@ def _sweep(scored: Scored) -> Drawing:
     return draw_sweep(sweep.thresholds, worth, scored.threshold)
 
 
-def _points(is_positive: npt.NDArray[np.bool_], probabilities: npt.NDArray[np.float64]) -> list[ReliabilityPoint]:
+def reliability_points(
+    is_positive: npt.NDArray[np.bool_], probabilities: npt.NDArray[np.float64]
+) -> list[ReliabilityPoint]:
+    """Return the bins of a reliability diagram with Wilson intervals."""
     bins = reliability(is_positive, probabilities)
     points = []
     for predicted, observed, count in zip(bins.predicted, bins.observed, bins.counts, strict=True):

@@ -1,12 +1,15 @@
 """The page of an evaluation of targets: figures with intervals, issues and limits, in both languages."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from hounsfield.core.prediction import Interval
 from hounsfield.core.quality import QualityIssue
+from hounsfield.evaluate.figure_block import Figures, figures_block
 from hounsfield.evaluate.page import html_text, interval_text
 from hounsfield.evaluate.plain_page import both, issue_items, opening, plain_page, spoken
+from hounsfield.evaluate.target_cases import TargetPicture, cases_block
 from hounsfield.model.statements import Bilingual
 
 
@@ -15,6 +18,8 @@ def target_page(
     measures: Mapping[str, Interval],
     issues: Sequence[QualityIssue],
     limits: Sequence[Bilingual],
+    figures: Figures = MappingProxyType({}),
+    pictures: Sequence[TargetPicture] = (),
 ) -> str:
     """Return the page as HTML text; it loads nothing from elsewhere.
 
@@ -23,6 +28,8 @@ def target_page(
         measures: each figure with its interval.
         issues: what speaks against trusting the figures.
         limits: what the model does not know.
+        figures: by name.
+        pictures: the worst cases, then the best.
     """
     model = f"{told['model']['name']} {told['model']['version']}"
     unit = f" ({html_text(told['unit'])})" if told["unit"] else ""
@@ -32,6 +39,8 @@ def target_page(
         opening(model),
         f"<p>{html_text(told['data']['name'])} · {part} · n = {told['n']} · {targets}{unit}</p>",
         f"<h2>{both('evaluate-target.figures')}</h2>{figure_table(measures)}<p>{both('evaluate-target.note')}</p>",
+        figures_block(figures),
+        cases_block(pictures),
         *closing(told["refused"], issues, limits),
     ]
     return plain_page(model, blocks)

@@ -19,12 +19,15 @@ from hounsfield.cases.task import LearningTask
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError, ModelError
+from hounsfield.evaluate.figure_block import Figure, Figures, write_figures
 from hounsfield.evaluate.inference import Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.parts import evaluated_part, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
+from hounsfield.evaluate.target_cases import TargetPicture, case_errors, target_pictures
 from hounsfield.evaluate.target_page import target_page
+from hounsfield.evaluate.target_plots import label_figures, number_figures, ordered_figures
 from hounsfield.metrics.answers import Answered, measure_answers
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.package import ModelPackage
@@ -40,6 +43,7 @@ TASKS = {
 METHOD = "percentile bootstrap, drawn by group; limits of agreement of single cases by Student's t"
 _DEFAULTS = EvaluateOptions()
 Values = npt.NDArray[np.float64]
+Shown = tuple[Figures, tuple[TargetPicture, ...]]
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def evaluate_targets(
     Args:
         package: the model.
         targets: the data, as ``read_targets_for`` returns them.
-        output: folder for metrics.json, predictions.csv and report.html; None writes nothing.
+        output: folder for metrics.json, predictions.csv, plots and report.html; None writes nothing.
         options: part, bootstrap and threads.
         progress: told (done, all) after each case.
 
@@ -177,19 +181,36 @@ def evaluate_targets(
         provenance_of(options, METHOD, {"package_digest": package.package_digest}),
     )  # fmt: skip
     if output is not None:
-        _write(evaluation, manifest, output)
+        errors = case_errors(manifest.answer, reference, outputs.probabilities)
+        pictures = target_pictures(
+            table, evaluation.identifiers, targets.names, reference, outputs.probabilities, errors
+        )
+        _write(evaluation, manifest, (_figures(evaluation, groups, options), pictures), output)
     return evaluation
 
 
-def _write(evaluation: TargetEvaluation, manifest: Manifest, output: Path) -> None:
+def _figures(
+    evaluation: TargetEvaluation, groups: npt.NDArray[np.int64], options: EvaluateOptions
+) -> dict[str, Figure]:
+    reference, said, names = evaluation.reference, evaluation.said, evaluation.names
+    if evaluation.answer == "labels":
+        return label_figures(names, reference, said)
+    if evaluation.answer == "ordered-class":
+        return ordered_figures(names, reference[:, 0].astype(np.int64), said)
+    quantity = f"{names[0]} ({evaluation.unit})" if evaluation.unit else names[0]
+    return number_figures(quantity, reference[:, 0], said[:, 0], groups, options.resamples, options.seed)
+
+
+def _write(evaluation: TargetEvaluation, manifest: Manifest, shown: Shown, output: Path) -> None:
     """Write metrics.json, predictions.csv and report.html, complete or not at all.
 
     Raises:
         ReportError: ``E680`` a file of someone else stands where a result has to go.
     """
     metrics = metrics_text(evaluation.as_json())
-    page = target_page(evaluation.as_json(), evaluation.measures, evaluation.issues, list(manifest.limits))
+    page = target_page(evaluation.as_json(), evaluation.measures, evaluation.issues, list(manifest.limits), *shown)
     with output_folder(output) as folder:
         (folder.partial / "metrics.json").write_text(metrics, encoding="utf-8")
         (folder.partial / "predictions.csv").write_text(evaluation.as_csv(), encoding="utf-8", newline="")
         (folder.partial / "report.html").write_text(page, encoding="utf-8")
+        write_figures(shown[0], folder.partial)

@@ -73,10 +73,10 @@ def slide(
     total = np.zeros((label_count, patch[0], rows, columns), dtype=np.float32)
     weight = np.zeros((patch[0], rows, columns), dtype=np.float32)
 
-    def answer(at: tuple[int, int, int]) -> Floats:
+    def answer(at: tuple[int, ...]) -> Floats:
         first, row, column = at
         seen = padded[:, first : first + patch[0], row : row + patch[1], column : column + patch[2]]
-        return run(np.ascontiguousarray(seen)) * weights
+        return np.asarray(run(np.ascontiguousarray(seen)) * weights, dtype=np.float32)
 
     answers = in_order(answer, product(down, *across), threads)
     for start, following in zip(down, (*down[1:], padded.shape[1]), strict=True):

@@ -34,6 +34,7 @@ _STYLE: Any = {
     "legend.frameon": False,
 }
 _COUNT_TICKS = [0, *(digit * 10**power for power in range(7) for digit in (1, 2, 5))]
+_FIRST_IDEOGRAPH = 0x2E80
 _LOCK = threading.Lock()
 """Matplotlib's settings belong to the process; they are changed for the length of one drawing, by one thread."""
 
@@ -147,7 +148,7 @@ def draw_reliability(
     _unit_square(axes)
     below.hist(np.asarray(probabilities), bins=np.linspace(0, 1, 21).tolist(), color=COLOURS[0])
     below.set_ylabel("Cases")
-    below.set_xlabel(f"Predicted {quantity}".replace("$", r"\$"))
+    below.set_xlabel(_title(f"Predicted {quantity}"))
     return _settled(figure)
 
 
@@ -274,8 +275,8 @@ def _figure(width_inch: float, height_inch: float) -> Figure:
 def _axes(x_title: str, y_title: str) -> Axes:
     with _LOCK, mpl.rc_context(_STYLE):
         axes = _figure(4.6, 4.1).subplots()
-    axes.set_xlabel(x_title.replace("$", r"\$"))
-    axes.set_ylabel(y_title)
+    axes.set_xlabel(_title(x_title))
+    axes.set_ylabel(_title(y_title))
     return axes
 
 
@@ -312,6 +313,11 @@ def _line(index: int) -> dict[str, Any]:
 def _legend(named: NamedCurve, index: int, area: str) -> str:
     name = f"{_latin(named.name, index)}, " if named.name else ""
     return f"{name}{area} {named.area:.3f}"
+
+
+def _title(text: str) -> str:
+    """Return the title of an axis of letters that the figure's font has; no sign starts a formula."""
+    return "".join(letter for letter in text if ord(letter) < _FIRST_IDEOGRAPH).replace("$", r"\$").rstrip()
 
 
 def _latin(name: str, index: int) -> str:

@@ -87,6 +87,10 @@ def test_forms_that_cannot_be_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(SettingsError) as caught:
         build_unet(replace(FLAT, **change))  # type: ignore[arg-type]
     assert caught.value.code == "E833"
+    for name, value in change.items():
+        told = {"widths": "widths", "label_count": "labels", "slice_strides": "slice strides"}.get(name, name)
+        assert f"{told} {value}" in caught.value.text("en")
+        assert f"{told} {value}" in caught.value.text("zh")
 
 
 @pytest.mark.parametrize("patch", [(1, 30, 48), (1, 8, 8), (1, 32, 50)])

@@ -126,13 +126,13 @@ class NetworkSettings:
         if min(sides) < facts.least_side or max(sides) > facts.largest_side:
             expected = f"{facts.least_side}-{facts.largest_side}"
             raise DatasetError("E832", network=self.name, found=f"{self.rows} x {self.columns}", expected=expected)
-        form = (self.widths, self.depths, self.strides, self.class_count, self.members)
+        form = f"widths {self.widths}, depths {self.depths}, strides {self.strides}, classes {self.class_count}"
         counts = (*self.widths, *self.depths, *self.strides, self.class_count, self.channels, self.dense_count)
         is_positive = bool(self.widths) and min(*counts, self.stem_width, self.stem_kernel, self.stem_stride) >= 1
         has_members = self.members == 1 or (self.name == "small-residual" and 1 < self.members <= MOST_MEMBERS)
         is_matching = len(self.widths) == len(self.depths) == len(self.strides)
         if not (is_matching and is_positive and has_members and 0 <= self.dropout_fraction < 1):
-            raise SettingsError("E833", found=form)
+            raise SettingsError("E833", found=f"{form}, members {self.members}, dropout {self.dropout_fraction:g}")
 
 
 def catalogue_name(name: str) -> str:

@@ -103,7 +103,8 @@ class UNetSettings:
         is_possible = 2 <= stages <= MOST_STAGES and self.label_count >= 2 and 1 <= self.supervised < stages
         is_positive = min((*self.widths, self.channels, self.depth), default=0) >= 1
         if not (has_strides and is_possible and is_positive and set(self.slice_strides) <= {1, 2}):
-            raise SettingsError("E833", found=(self.widths, self.slice_strides, self.depth, self.supervised))
+            form = f"widths {self.widths}, slice strides {self.slice_strides}, depth {self.depth}"
+            raise SettingsError("E833", found=f"{form}, supervised {self.supervised}, labels {self.label_count}")
         sides = zip(self.patch, self.reduction, strict=True)
         if any(side < 1 or side % least for side, least in sides) or min(self.patch[1:]) < LEAST_SIDE * 2 ** (
             stages - 1

@@ -11,14 +11,17 @@ torch = pytest.importorskip("torch")
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
 from hounsfield.cases.task import LearningTask  # noqa: E402
+from hounsfield.core.report import Status  # noqa: E402
 from hounsfield.errors import DatasetError, HounsfieldError, ModelError, OutOfScope, SettingsError  # noqa: E402
 from hounsfield.evaluate.sequences import evaluate_sequences  # noqa: E402
 from hounsfield.model.interface import SequenceInterface  # noqa: E402
 from hounsfield.model.package import open_package  # noqa: E402
 from hounsfield.model.predictor import Predictor  # noqa: E402
+from hounsfield.pipeline import Options, analyse  # noqa: E402
 from hounsfield.train.options import TrainOptions  # noqa: E402
 from hounsfield.train.run import train  # noqa: E402
 from tests.cases.sequenced_examples import save_frames, write_manifest  # noqa: E402
+from tests.cases.test_cine_manifest import write_dicom  # noqa: E402
 from tests.train.sequence.films import films, growing, reversed_films, write_arrays  # noqa: E402
 
 QUICK = TrainOptions(epochs=7, threads=1, learning_rate=3e-3, network="article+gru", class_names=("grows", "shrinks"))
@@ -170,6 +173,26 @@ def test_a_number_is_no_finding_and_classes_are_no_number(numbers, run, tmp_path
     assert predictor.run(np.zeros((3, 1, 24, 24), np.float32))["logits"].shape == (1, 1)
     with pytest.raises(DatasetError, match="E854"):
         evaluate_sequences(open_package(result.model), write_arrays(tmp_path / "x.npz", *films(20)))
+
+
+def test_an_analysis_reads_a_film_as_a_whole(run, tmp_path):
+    """Forwards and backwards the same frames are answered by opposite findings, without the warning of slices."""
+    shown = films(2, 5, (9, 9))[0][0]
+    for name, frames, score in (("grows", shown, 1.0), ("shrinks", shown[::-1], 0.0)):
+        write_dicom(tmp_path / f"{name}.dcm", np.ascontiguousarray(frames))
+        options = Options(model=str(run[0].model))
+        report = analyse(tmp_path / f"{name}.dcm", tmp_path / name, options).bundles[0].report
+        assert report.status is Status.COMPLETE
+        found = {finding.type.meaning: finding.score for finding in report.findings}
+        assert abs(found["grows"] - score) < 0.5
+        assert "Q953" not in [issue.code for issue in report.issues]
+
+
+def test_an_analysis_refuses_what_answers_with_a_number(numbers, tmp_path):
+    write_dicom(tmp_path / "film.dcm", films(1, 5, (9, 9))[0][0])
+    report = analyse(tmp_path / "film.dcm", tmp_path / "out", Options(model=str(numbers[0].model))).bundles[0].report
+    assert report.status is not Status.COMPLETE
+    assert "E855" in [issue.code for issue in report.issues]
 
 
 def test_a_run_that_does_not_fit_says_so(tmp_path, monkeypatch):

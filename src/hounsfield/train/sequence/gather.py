@@ -56,18 +56,12 @@ def gather_sequences(
     clusters = clusters_of(data.table, plan.clusters)
     groups = np.asarray(examined.found.groups, dtype=np.int64)
     values = np.full(len(data.table), np.nan) if data.targets is None else data.targets.values[:, 0]
-    parts = {
-        name: SequencePart(
-            held[name],
-            data.table.labels[list(part)],
-            groups[list(part)],
-            tuple(data.table.cases[index].identifier for index in part),
-            clusters[list(part)],
-            counts[list(part)],
-            values[list(part)],
-        )
-        for name, part in chosen.items()
-    }
+    parts = {}
+    for name, part in chosen.items():
+        own = list(part)
+        names = tuple(data.table.cases[index].identifier for index in part)
+        facts = (data.table.labels[own], groups[own], names, clusters[own], counts[own], values[own])
+        parts[name] = SequencePart(held[name], *facts)
     return SequenceParts(parts["training"], parts["tuning"], parts.get("test"))
 
 

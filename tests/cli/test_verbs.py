@@ -25,6 +25,7 @@ VERBS = (
     "data",
     "plan",
     "train",
+    "pretrain",
     "tune",
     "synthesise",
     "generate",

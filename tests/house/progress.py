@@ -22,6 +22,7 @@ VERBS = (
     "models",
     "plan",
     "prepare",
+    "pretrain",
     "radiomics",
     "synthesise",
     "train",

@@ -15,8 +15,11 @@ from hounsfield.cli.training_flags import (
     BatchSize,
     Classes,
     Epochs,
+    Freeze,
+    From,
     LearningRate,
     Modality,
+    MultiScale,
     Name,
     Network,
     RecipeFile,
@@ -25,6 +28,7 @@ from hounsfield.cli.training_flags import (
     Strict,
     Task,
     Time,
+    TrunkRate,
     duration,
     words,
 )
@@ -49,6 +53,10 @@ def train(
     name: Name = None,
     threads: Arithmetic = None,
     modality: Modality = None,
+    multi_scale: MultiScale = False,
+    start_from: From = None,
+    freeze: Freeze = None,
+    trunk_rate: TrunkRate = None,
     strict: Strict = False,
     task: Task = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
@@ -68,8 +76,7 @@ def train(
     from hounsfield.train.options import TrainOptions
     from hounsfield.train.run import train as run
 
-    settings = read_settings({"language": language})
-    talk = Talk(as_json, settings.language, quiet)
+    talk = Talk(as_json, read_settings({"language": language}).language, quiet)
     options = TrainOptions(
         recipe=recipe,
         network=network,
@@ -82,6 +89,10 @@ def train(
         task=task,
         resume=resume,
         modality=modality,
+        multi_scale=multi_scale,
+        start_from=start_from,
+        freeze_epochs=freeze,
+        trunk_rate=trunk_rate,
         strict=strict,
         class_names=words(classes),
         name=name,

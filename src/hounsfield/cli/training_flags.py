@@ -38,6 +38,10 @@ LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Hig
 Classes = Annotated[str | None, typer.Option("--classes", help="Names for numbered labels: normal,ill")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")]
 Arithmetic = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")]
+MultiScale = Annotated[bool, typer.Option("--multi-scale", help="Draw batches at several sizes.")]
+From = Annotated[str | None, typer.Option("--from", help="Model or file of weights to start from.")]
+Freeze = Annotated[float | None, typer.Option("--freeze", min=0, help="Epochs in which only fresh layers learn.")]
+TrunkRate = Annotated[float | None, typer.Option("--trunk-rate", help="Share of the learning rate for weights taken.")]
 Modality = Annotated[str | None, typer.Option("--modality", help="What the images are: US, MR, CT, DX, SM ...")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse data with anything that would spoil a result.")]
 Task = Annotated[

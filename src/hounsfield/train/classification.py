@@ -16,18 +16,21 @@ from hounsfield.train.chance import generator_at
 from hounsfield.train.decoys import break_some
 from hounsfield.train.events import TrainEvent
 from hounsfield.train.history import EpochRecord
+from hounsfield.train.multi_scale import at_drawn_size
 from hounsfield.train.objective import Batch, class_weights, cross_entropy, mix, soft_targets
 from hounsfield.train.parts import Part, Parts
 from hounsfield.train.plan import Plan
+from hounsfield.train.transfer.start import Start
 from hounsfield.train.way import Measured, StepLoss
 
 
 class Classification:
     """One plan on one data set (a ``train.way.Way``)."""
 
-    def __init__(self, plan: Plan, parts: Parts) -> None:
+    def __init__(self, plan: Plan, parts: Parts, start: Start | None = None) -> None:
         """Hold the parts as tensors."""
         self.plan = plan
+        self.start = start
         self.data_digest = parts.digest
         self.tuning = parts.tuning
         self.images = torch.from_numpy(parts.training.images)
@@ -65,7 +68,7 @@ class Classification:
         images, labels = self.images[picked], self.labels[picked]
         if self.plan.decoys:
             images, labels = break_some(images, labels, self.plan.decoys, self.plan.class_names, chance)
-        images = augment(images, self.plan.augment, chance)
+        images = augment(at_drawn_size(images, self.plan, epoch, index), self.plan.augment, chance)
         targets = soft_targets(labels, self.class_count, self.plan.learning.label_smoothing)
         blend = self.plan.learning.mixup
         return mix(Batch(images, targets), blend.alpha, blend.probability, chance) if blend else Batch(images, targets)

@@ -1,23 +1,32 @@
 """From weights to ONNX: the same bytes for the same weights, and the same answers as torch."""
 
 import io
+import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from hounsfield.errors import HounsfieldError
 from hounsfield.model.interface import NetworkInterface, SequenceInterface
 from hounsfield.model.networks.catalogue import NetworkSettings
 from hounsfield.model.networks.heads import Classifier, PooledClassifier
+from hounsfield.model.networks.mask_catalogue import UNetSettings
 from hounsfield.train.chance import generator_at
 from hounsfield.train.outside import OutsideScore
 
 OPSET = 17
+FORM_KEY = "hounsfield.network"
+"""Name under which a network carries its settings, so that its weights can be learned on."""
+SAME_KEY = "hounsfield.same"
+"""Name under which it carries which weight stands for another one of the same values."""
 LARGEST_DIFFERENCE = 1e-4
 """Largest absolute difference between torch and onnxruntime, in logits of ordinary size (relative above one)."""
 
@@ -73,7 +82,7 @@ def export_network(
         outside="outside" if has_map and outside is not None else None,
     )
     module = _WithMap(classifier, outside) if isinstance(classifier, PooledClassifier) else classifier
-    network = onnx_bytes(module.eval(), interface, torch.zeros(1, *tried.shape[1:]))
+    network = onnx_bytes(module.eval(), interface, torch.zeros(1, *tried.shape[1:]), settings)
     return Exported(network, interface, compare_with_torch(module, network, interface, tried))
 
 
@@ -83,13 +92,22 @@ def example_images(settings: NetworkSettings, count: int = 4) -> Tensor:
     return torch.rand(shape, generator=generator_at(0, "example"))
 
 
-def onnx_bytes(module: nn.Module, interface: NetworkInterface, image: Tensor) -> bytes:
+def onnx_bytes(
+    module: nn.Module,
+    interface: NetworkInterface,
+    image: Tensor,
+    settings: NetworkSettings | UNetSettings | None = None,
+) -> bytes:
     """Trace with the TorchScript exporter: the newer one writes local paths and is twenty times slower.
+
+    Every weight keeps its name and its bits: normalisation is not folded into the convolutions before it, which
+    onnxruntime does on loading, so that a run can start from the weights of a package.
 
     Args:
         module: in evaluation mode.
         interface: names of its input and outputs.
         image: one image (1, channel, ...) of the size it takes, or one sequence (1, frame, channel, row, column).
+        settings: of the network, which it carries along, with the names of its weights; None leaves both out.
     """
     outputs = list(interface.outputs)
     stream = io.BytesIO()
@@ -104,8 +122,40 @@ def onnx_bytes(module: nn.Module, interface: NetworkInterface, image: Tensor) ->
             dynamic_axes=_open_axes(interface),
             opset_version=OPSET,
             dynamo=False,
+            training=torch.onnx.TrainingMode.EVAL if settings is None else torch.onnx.TrainingMode.PRESERVE,
         )
-    return repeatable_bytes(stream.getvalue())
+    exported = stream.getvalue()
+    return repeatable_bytes(exported if settings is None else _with_form(exported, settings, module))
+
+
+def _with_form(exported: bytes, settings: NetworkSettings | UNetSettings, module: nn.Module) -> bytes:
+    """Return a network that carries its settings, and the names of weights that the exporter held once for several."""
+    model = onnx.load_model_from_string(exported)
+    held = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    same = {}
+    for name, tensor in module.state_dict().items():
+        if name not in held and tensor.dtype.is_floating_point:
+            twin = next((other for other, values in held.items() if np.array_equal(values, tensor.numpy())), None)
+            same |= {name: twin} if twin is not None else {}
+    model.metadata_props.add(key=FORM_KEY, value=json.dumps(asdict(settings), sort_keys=True))
+    model.metadata_props.add(key=SAME_KEY, value=json.dumps(same, sort_keys=True))
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def named_weights(network: bytes) -> dict[str, npt.NDArray[np.generic]]:
+    """Return every weight of an exported network by the name it has in torch."""
+    model = onnx.load_model_from_string(network)
+    held = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    same = next((json.loads(item.value) for item in model.metadata_props if item.key == SAME_KEY), {})
+    held |= {name: held[twin] for name, twin in same.items() if twin in held}
+    # networks with several outputs are exported inside a module of this name
+    return {name.removeprefix("classifier."): values for name, values in held.items()}
+
+
+def form_of(network: bytes) -> dict[str, Any] | None:
+    """Return the settings that an exported network carries, None where it carries none."""
+    found = (item.value for item in onnx.load_model_from_string(network).metadata_props if item.key == FORM_KEY)
+    return next((json.loads(value) for value in found), None)
 
 
 def _open_axes(interface: NetworkInterface) -> dict[str, dict[int, str]]:

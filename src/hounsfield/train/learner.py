@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hounsfield.train.chance import stream
 from hounsfield.train.plan import Optimisation
+from hounsfield.train.transfer.start import Start, StartsFrom
 from hounsfield.train.way import BatchT, NetworkT, StepLoss, Way
 
 
@@ -28,15 +29,19 @@ class Learner(Generic[NetworkT, BatchT]):
         self.way = way
         self.learning = way.plan.learning
         self.network = way.build()
+        self.start = way.start if isinstance(way, StartsFrom) else None
+        if self.start is not None:
+            self.start.load_into(self.network)
         self.averaged = copy.deepcopy(self.network).eval()
-        self.optimiser = _optimiser(self.network, self.learning)
+        self.optimiser = _optimiser(self.network, self.learning, self.start)
         self.step_count = 0
 
     def learn(self, batch: BatchT, learning_rate: float) -> StepLoss:
         """Take one step; return the loss before it, without its graph."""
         self.network.train()
+        self._freeze()
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group["rate"]
         step = self.way.loss(self.network, batch)
         self.optimiser.zero_grad(set_to_none=True)
         step.loss.backward()  # type: ignore[no-untyped-call]
@@ -45,6 +50,15 @@ class Learner(Generic[NetworkT, BatchT]):
         self._average()
         self.step_count += 1
         return StepLoss(step.loss.detach(), step.figures)
+
+    def _freeze(self) -> None:
+        """Leave the weights that were taken alone in the first epochs; their normalisation follows the new images."""
+        if self.start is None:
+            return
+        frozen_steps = round(self.start.plan.freeze_epochs * self.way.batch_count)
+        for name, weight in self.network.named_parameters():
+            if name in self.start.tensors:
+                weight.requires_grad_(self.step_count >= frozen_steps)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -78,11 +92,18 @@ class Learner(Generic[NetworkT, BatchT]):
         self.step_count = int(tensors["step"])
 
 
-def _optimiser(network: nn.Module, learning: Optimisation) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+def _optimiser(network: nn.Module, learning: Optimisation, start: Start | None) -> torch.optim.Optimizer:
+    """Return the optimiser: weights of two axes or more decay, and those that were taken learn at their own rate."""
+    parameters = [(name, item) for name, item in network.named_parameters() if item.requires_grad]
+    taken = set(start.tensors) if start else set()
     groups = [
-        {"params": [item for item in parameters if item.ndim > 1], "weight_decay": learning.weight_decay},
-        {"params": [item for item in parameters if item.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [item for name, item in parameters if (item.ndim > 1) is decays and (name in taken) is was_taken],
+            "weight_decay": learning.weight_decay if decays else 0.0,
+            "rate": start.plan.trunk_rate if start and was_taken else 1.0,
+        }
+        for was_taken in ((False, True) if start else (False,))
+        for decays in (True, False)
     ]
     if learning.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=learning.learning_rate, momentum=0.9, nesterov=True)

@@ -37,6 +37,16 @@ class TrainOptions:
     modality: str | None = field(
         default=None, metadata={"help": "What the images are (US, MR, CT, DX, SM ...), where files do not say it."}
     )
+    multi_scale: bool = field(default=False, metadata={"help": "Draw batches at several sizes."})
+    start_from: str | None = field(
+        default=None, metadata={"help": "Model package, or file of weights (.safetensors, .pt), to start from."}
+    )
+    freeze_epochs: float | None = field(
+        default=None, metadata={"help": "Epochs in which only the fresh layers learn, with start_from; 1 by default."}
+    )
+    trunk_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the weights taken, as a share of the run's; 0.3 by default."}
+    )
     resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
     strict: bool = field(default=False, metadata={"help": "Refuse data with anything that would spoil a result."})
     class_names: tuple[str, ...] = field(

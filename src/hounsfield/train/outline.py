@@ -12,15 +12,18 @@ from hounsfield.cases.layouts import read_cases
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError, SettingsError
+from hounsfield.model.networks.build import build_network
 from hounsfield.train.events import Talk, TrainEvent, issue_event
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
 from hounsfield.train.gather import choose_parts
-from hounsfield.train.memory import MemoryEstimate, estimate_memory
+from hounsfield.train.memory import MemoryEstimate
+from hounsfield.train.multi_scale import memory_at_sizes, with_sizes
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.parts import Parts
 from hounsfield.train.plan import Plan
 from hounsfield.train.planner import make_plan
 from hounsfield.train.recipe import Recipe
+from hounsfield.train.transfer.start import Start, read_wish
 
 PlanT = TypeVar("PlanT", bound=Plan)
 
@@ -36,6 +39,7 @@ class Outline:
         fingerprint: the facts that the plan was chosen by.
         plan: what the run obeys; centre and scale of the network's input may still be open.
         chosen: indices of the cases of each part.
+        start: weights to start from, None for chance.
     """
 
     table: CaseTable
@@ -44,12 +48,13 @@ class Outline:
     fingerprint: Fingerprint
     plan: Plan
     chosen: dict[str, tuple[int, ...]]
+    start: Start | None = None
 
     @property
     def memory(self) -> MemoryEstimate:
         """What the run is estimated to hold."""
         count = sum(map(len, self.chosen.values()))
-        return estimate_memory(self.plan.network, count, self.plan.learning.batch_size)
+        return memory_at_sizes(self.plan, count)
 
 
 def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> Outline:
@@ -66,10 +71,13 @@ def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int,
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
     fingerprint = take_fingerprint(table, readable)
     _check_classes(recipe, table)
-    plan = make_plan(options, recipe, fingerprint, table.class_names, threads)
+    wish = read_wish(options, recipe)
+    drawn = make_plan(options, wish.formed(recipe, options), fingerprint, table.class_names, threads)
+    draft = with_sizes(drawn, is_wanted=options.multi_scale or recipe.multi_scale)
+    plan, start = wish.begin(draft, draft.network, lambda: build_network(draft.network))
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
-    return Outline(table, examination, issues, fingerprint, plan, choose_parts(table, examination, plan.split))
+    return Outline(table, examination, issues, fingerprint, plan, choose_parts(table, examination, plan.split), start)
 
 
 def has_open_range(plan: Plan, recipe: Recipe) -> bool:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hounsfield.messages import Language, sentence
 from hounsfield.model.networks.catalogue import NetworkSettings
 from hounsfield.train.augment import Augmentation
+from hounsfield.train.transfer.plan import TransferPlan
 
 
 class _Document(BaseModel):
@@ -158,6 +159,8 @@ class RunPlan(_Document):
         threads: of arithmetic; part of what makes two runs equal.
         learning: how the weights are found.
         split: shares of the parts.
+        transfer: the weights that the run starts from; None starts from chance.
+        sizes: sides of the images of a batch, one drawn for each (``train.multi_scale``); none leaves them alone.
     """
 
     format_version: Literal[1] = 1
@@ -168,6 +171,8 @@ class RunPlan(_Document):
     split: SplitPlan = Field(default_factory=SplitPlan)
     time_limit_seconds: float | None = Field(None, gt=0)
     reasons: tuple[Reason, ...] = ()
+    transfer: TransferPlan | None = None
+    sizes: tuple[int, ...] = ()
 
     @property
     def network_name(self) -> str:
@@ -180,7 +185,10 @@ class RunPlan(_Document):
 
     def deciding(self) -> dict[str, Any]:
         """Return what decides the weights, as JSON values."""
-        return self.model_dump(mode="json", exclude={"reasons", "time_limit_seconds"})
+        # what was added later decides nothing where it is not used, so that older runs can go on
+        unused = {name for name in ("transfer", "sizes") if not getattr(self, name)}
+        undecided = {"reasons", "time_limit_seconds"} | unused
+        return self.model_dump(mode="json", exclude=undecided)
 
 
 class Plan(RunPlan):

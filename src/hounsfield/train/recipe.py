@@ -12,6 +12,7 @@ from hounsfield.model.manifest import ConceptEntry
 from hounsfield.model.statements import Bilingual, DataStatement
 from hounsfield.train.augment import Augmentation
 from hounsfield.train.plan import Cut, DecoyPlan, OutsidePlan, SplitPlan
+from hounsfield.train.transfer.plan import TransferRecipe
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
@@ -124,6 +125,8 @@ class Recipe(BaseModel):
         series: columns of paths of several series of a case; none takes those named ``path_...`` (task ``several``).
         fusion: how several series become one answer.
         weighting: weights of the heads as they are, or learned from the uncertainty of each (Kendall 2018).
+        transfer: weights to start from.
+        multi_scale: whether batches are drawn at several sizes.
     """
 
     model_config = _STRICT
@@ -149,6 +152,8 @@ class Recipe(BaseModel):
     weighting: Literal["fixed", "uncertainty"] = "fixed"
     series: tuple[SeriesFacts, ...] = ()
     fusion: FusionFacts = Field(default_factory=FusionFacts)
+    transfer: TransferRecipe | None = None
+    multi_scale: bool = False
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -23,6 +23,7 @@ from hounsfield.train.sequence.run import train_sequences
 from hounsfield.train.setup import choose_threads, set_up
 from hounsfield.train.several.run import is_several, train_several
 from hounsfield.train.targets.run import Asked, find_targets, train_targets
+from hounsfield.train.transfer.start import refuse_start
 
 
 def train(data: Path, output: Path, options: TrainOptions | None = None, talk: Talk = silent) -> TrainResult:
@@ -61,6 +62,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     asked = Asked(data, wanted, recipe)
     with stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
         if is_several(wanted, recipe):
+            refuse_start(wanted, recipe, "several")
             return train_several(asked, output, ledger, talk)
         drawn = task_of(data) if wanted.task == "auto" else None
         if drawn is LearningTask.SEQUENCE or LearningTask.SEQUENCE in (wanted.task, recipe.task):
@@ -70,13 +72,14 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
         if drawn is LearningTask.DETECTION:
             from hounsfield.train.detection.run import train_detector  # MONAI's detection takes a second to import
 
+            refuse_start(wanted, recipe, drawn)
             return train_detector(data, output, wanted, recipe, ledger, talk)
         found = find_targets(asked)
         if found is not None:
             return train_targets(asked, found, output, ledger, talk)
         task = set_up(data, wanted, recipe, ledger, talk)
         rehearse(task)
-        outcome = learn(Classification(task.plan, task.parts), ledger, talk, is_resumed=wanted.resume)
+        outcome = learn(Classification(task.plan, task.parts, task.start), ledger, talk, is_resumed=wanted.resume)
         talk(TrainEvent("ui.train.measuring"))
         manifest, digest, assessments = pack(task, outcome.weights, output)
         issues, data_digest = task.examination.issues, task.parts.digest

@@ -19,6 +19,7 @@ from hounsfield.train.outline import outline_run, with_range
 from hounsfield.train.parts import Parts, PartSizes
 from hounsfield.train.plan import Plan, RunPlan, differences
 from hounsfield.train.recipe import Recipe
+from hounsfield.train.transfer.start import Start
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Task:
         parts: prepared images.
         ledger: the run folder.
         command: the command line that makes this model.
+        start: weights to start from, None for chance.
     """
 
     table: CaseTable
@@ -42,6 +44,7 @@ class Task:
     parts: Parts
     ledger: Ledger
     command: str
+    start: Start | None = None
 
 
 def choose_threads(options: TrainOptions, ledger: Ledger) -> int:
@@ -68,7 +71,7 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
     command = command_of(data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
     ledger.write_file(SEEN_FILE, seen_json({part: _digests(examination, own) for part, own in chosen.items()}))
-    return Task(table, examination, recipe, plan, parts, ledger, command)
+    return Task(table, examination, recipe, plan, parts, ledger, command, found.start)
 
 
 def _digests(examination: Examination, indices: Sequence[int]) -> list[str]:

@@ -28,6 +28,7 @@ from hounsfield.train.assess import Assessment
 from hounsfield.train.parts import Parts, PartSizes
 from hounsfield.train.plan import Plan
 from hounsfield.train.recipe import ClassFacts, Recipe, faults_of
+from hounsfield.train.transfer.statement import origin_limits, with_origin
 
 PACKAGES = ("torch", "monai", "numpy", "scipy", "onnx", "onnxruntime", "safetensors")
 
@@ -85,14 +86,18 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
             ),
             explanation=_explanation(made.interface),
             out_of_distribution=_outside(plan, made.interface),
-            data=facts.data.model_copy(update=data_counts(recipe, parts.sizes, data_name)),
+            data=with_origin(facts.data.model_copy(update=data_counts(recipe, parts.sizes, data_name)), plan.transfer),
             licence=facts.licence,
             metrics=[
                 metric_entry(item, name, interval, data_name)
                 for item in made.assessments
                 for name, interval in item.metrics.items()
             ],
-            limits=[*facts.limits, *data_limits(parts.sizes, data_name, has_own=bool(facts.limits))],
+            limits=[
+                *facts.limits,
+                *data_limits(parts.sizes, data_name, has_own=bool(facts.limits)),
+                *origin_limits(plan.transfer),
+            ],
             command=facts.command or made.command,
             seed=plan.seed,
             software=software_versions(),

@@ -41,6 +41,7 @@ from hounsfield.train.statement import (
     slug,
     software_versions,
 )
+from hounsfield.train.transfer.statement import origin_limits, with_origin
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def export_unet(network: UNet, plan: SegmentationPlan) -> bytes:
     interface = interface_of(plan)
     sides = plan.network.patch[1:] if plan.network.is_planar else plan.network.patch
     tried = torch.rand((1, plan.network.channels, *sides), generator=generator_at(0, "example"))
-    exported = onnx_bytes(network, interface, torch.zeros_like(tried))
+    exported = onnx_bytes(network, interface, torch.zeros_like(tried), plan.network)
     compare_with_torch(network, exported, interface, tried)
     return exported
 
@@ -141,14 +142,20 @@ def mask_manifest(plan: SegmentationPlan, recipe: Recipe, facts: MaskFacts) -> M
                 least_samples=facts.rule.least_samples,
                 smoothing_samples=facts.rule.smoothing_samples,
             ),
-            data=stated.data.model_copy(update=data_counts(recipe, facts.sizes, facts.data_name or "-")),
+            data=with_origin(
+                stated.data.model_copy(update=data_counts(recipe, facts.sizes, facts.data_name or "-")), plan.transfer
+            ),
             licence=stated.licence,
             metrics=[
                 metric_entry(item, name, interval, facts.data_name)
                 for item in facts.assessments
                 for name, interval in item.metrics.items()
             ],
-            limits=[*stated.limits, *data_limits(facts.sizes, facts.data_name, has_own=bool(stated.limits))],
+            limits=[
+                *stated.limits,
+                *data_limits(facts.sizes, facts.data_name, has_own=bool(stated.limits)),
+                *origin_limits(plan.transfer),
+            ],
             command=stated.command or facts.command,
             seed=plan.seed,
             software=software_versions(),

@@ -1,6 +1,7 @@
 """Prepared cases and the patches drawn from them: more often where there is something to learn."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hounsfield.model.networks.mask_catalogue import Triple
 from hounsfield.train.parts import PartSizes
@@ -115,6 +117,23 @@ def draw_patches(
         masks[index][filled] = found
         images[index][(slice(None), *filled)] = case.images[(slice(None), *box)]
     return PatchBatch(torch.from_numpy(images), torch.from_numpy(masks))
+
+
+def drawn_patch(patch: Triple, shares: tuple[float, float], generator: torch.Generator) -> Triple:
+    """Return the sides of a patch times one share, drawn evenly in its logarithm; a single slice stays one."""
+    low, high = (math.log(share) for share in shares)
+    share = math.exp(low + float(torch.rand(1, generator=generator)) * (high - low))
+    sides = [side if side == 1 else max(1, round(side * share)) for side in patch]
+    return sides[0], sides[1], sides[2]
+
+
+def resized(batch: PatchBatch, patch: Triple) -> PatchBatch:
+    """Return patches at other sides: images linearly, masks by their nearest label."""
+    if tuple(batch.masks.shape[1:]) == patch:
+        return batch
+    images = functional.interpolate(batch.images, list(patch), mode="trilinear", align_corners=False)
+    masks = functional.interpolate(batch.masks[:, None].float(), list(patch), mode="nearest-exact")
+    return PatchBatch(images, masks[:, 0].to(batch.masks.dtype))
 
 
 def _starts(case: PreparedCase, patch: Triple, chance: Sequence[float], *, is_centred: bool) -> Triple:

@@ -21,6 +21,7 @@ class SegmentationPlan(RunPlan):
         network: form of the U-Net, with the patch it sees.
         augment: kinds of ``train.augment`` in order.
         batches_per_epoch: batches that count as one epoch, whatever the number of cases.
+        patch_shares: smallest and largest share of a patch that is cut and brought to its size; None cuts it as it is.
         foreground_fraction: share of patches that are centred on a labelled sample.
         overlap_fraction: of the sliding window.
         channel_dropout: share of the channels of a case that training leaves out (modality dropout); one always stays.
@@ -35,10 +36,16 @@ class SegmentationPlan(RunPlan):
     network: UNetSettings
     augment: tuple[Augmentation, ...] = ()
     batches_per_epoch: int = Field(50, ge=1, le=10_000)
+    patch_shares: tuple[float, float] | None = None
     foreground_fraction: float = Field(0.5, ge=0, le=1)
     overlap_fraction: float = Field(0.5, ge=0, lt=1)
     channel_dropout: float = Field(0.0, ge=0, lt=1)
     quantity: str = "arbitrary"
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides the weights, as JSON values; what was added later only where it is used."""
+        found = super().deciding()
+        return found if self.patch_shares else {key: value for key, value in found.items() if key != "patch_shares"}
 
     @property
     def network_name(self) -> str:

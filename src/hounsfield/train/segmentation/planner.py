@@ -32,6 +32,8 @@ PLANAR_SIDE, PLANAR_BATCH = 192, 8
 SPATIAL_SIDE, SPATIAL_BATCH = 64, 2
 WIDTHS = (16, 32, 64, 96, 128, 128)
 LOWEST_SIDE = 8
+PATCH_SHARES = (0.8, 1.25)
+"""Smallest and largest share of a patch, where several sizes are wanted."""
 EPOCHS, BATCHES_PER_EPOCH = 60, 50
 FOREGROUND_FRACTION = 0.5
 
@@ -56,6 +58,9 @@ def make_mask_plan(
     reasons += [_patch_reason(found, recipe), *_augment_reasons(found, recipe, told)]
     reasons += [_reason("channel_dropout", "lacks-channels", share=USUAL)] if _lacks_channels(table) else []
     learning = _learning(options, recipe, network)
+    is_multi_scale = options.multi_scale or recipe.multi_scale
+    if is_multi_scale:
+        reasons.append(_reason("patch", "sizes", low=PATCH_SHARES[0], high=PATCH_SHARES[1]))
     values = {
         "name": options.name or recipe.model.name or "model",
         "seed": next(seed for seed in (options.seed, recipe.seed, 0) if seed is not None),
@@ -73,6 +78,7 @@ def make_mask_plan(
         "batches_per_epoch": BATCHES_PER_EPOCH,
         "foreground_fraction": FOREGROUND_FRACTION,
         "channel_dropout": USUAL if _lacks_channels(table) else 0.0,
+        "patch_shares": PATCH_SHARES if is_multi_scale else None,
         "quantity": "hounsfield" if found.is_hounsfield else "arbitrary",
         "reasons": (*reasons, _schedule_reason(learning, recipe)),
         **recipe.segmentation,

@@ -25,7 +25,7 @@ def train_masks(
     """
     task = set_up_masks(data, options, recipe, ledger, talk)
     rehearse_masks(task.plan, task.recipe)
-    outcome = learn(Segmentation(task.plan, task.parts), ledger, talk, is_resumed=options.resume)
+    outcome = learn(Segmentation(task.plan, task.parts, task.start), ledger, talk, is_resumed=options.resume)
     talk(TrainEvent("ui.train.measuring"))
     packed = pack_masks(task, outcome.weights, output)
     story = Story(

@@ -22,6 +22,7 @@ from hounsfield.train.segmentation.patches import PreparedParts
 from hounsfield.train.segmentation.plan import SegmentationPlan
 from hounsfield.train.segmentation.planner import make_mask_plan
 from hounsfield.train.setup import choose_threads, command_of, enter_run, tell_memory, tell_parts
+from hounsfield.train.transfer.start import Start, read_wish
 
 IMAGE_BYTES, MASK_BYTES = 2, 5
 """Of a prepared sample: half precision, and a label with the number of its object."""
@@ -39,6 +40,7 @@ class MaskTask:
         parts: prepared images and masks.
         ledger: the run folder.
         command: the command line that makes this model.
+        start: weights to start from, None for chance.
     """
 
     table: MaskTable
@@ -48,6 +50,7 @@ class MaskTask:
     parts: PreparedParts
     ledger: Ledger
     command: str
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class MaskOutline:
         fingerprint: the facts that the plan was chosen by.
         plan: what the run obeys; centre and scale of the network's input are still open.
         chosen: indices of the cases of each part.
+        start: weights to start from, None for chance.
     """
 
     table: MaskTable
@@ -67,6 +71,7 @@ class MaskOutline:
     fingerprint: MaskFingerprint
     plan: SegmentationPlan
     chosen: dict[str, tuple[int, ...]]
+    start: Start | None = None
 
     @property
     def memory(self) -> MemoryEstimate:
@@ -91,11 +96,13 @@ def outline_masks(data: Path, options: TrainOptions, recipe: Recipe, threads: in
     if not usable:
         raise DatasetError("E862", part="training", found=0, expected=2)
     found = take_mask_fingerprint(table, usable)
-    plan = make_mask_plan(options, recipe, found, table, threads)
+    wish = read_wish(options, recipe)
+    draft = make_mask_plan(options, wish.formed(recipe, options), found, table, threads)
+    plan, start = wish.begin(draft, draft.network, lambda: build_unet(draft.network))
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
     chosen = choose_masked_parts(table, examination.groups, plan.split, examination.unusable)
-    return MaskOutline(table, examination, found, plan, chosen)
+    return MaskOutline(table, examination, found, plan, chosen, start)
 
 
 def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk) -> MaskTask:
@@ -115,7 +122,7 @@ def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledg
     plan = with_mask_range(found.plan, recipe, parts)
     command = command_of(data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
-    return MaskTask(table, examination, recipe, plan, parts, ledger, command)
+    return MaskTask(table, examination, recipe, plan, parts, ledger, command, found.start)
 
 
 def estimate_mask_memory(plan: SegmentationPlan, shape: tuple[int, int, int], case_count: int) -> MemoryEstimate:

@@ -16,9 +16,17 @@ from hounsfield.train.chance import generator_at
 from hounsfield.train.events import TrainEvent
 from hounsfield.train.history import EpochRecord
 from hounsfield.train.segmentation.objective import supervised_loss
-from hounsfield.train.segmentation.patches import PatchBatch, PreparedCase, PreparedParts, draw_patches
+from hounsfield.train.segmentation.patches import (
+    PatchBatch,
+    PreparedCase,
+    PreparedParts,
+    draw_patches,
+    drawn_patch,
+    resized,
+)
 from hounsfield.train.segmentation.plan import SegmentationPlan
 from hounsfield.train.series_dropout import leave_out
+from hounsfield.train.transfer.start import Start
 from hounsfield.train.way import Measured, StepLoss
 
 TUNING_OVERLAP_FRACTION = 0.0
@@ -28,9 +36,10 @@ TUNING_OVERLAP_FRACTION = 0.0
 class Segmentation:
     """One plan on one data set (a ``train.way.Way``)."""
 
-    def __init__(self, plan: SegmentationPlan, parts: PreparedParts) -> None:
+    def __init__(self, plan: SegmentationPlan, parts: PreparedParts, start: Start | None = None) -> None:
         """Hold the parts."""
         self.plan = plan
+        self.start = start
         self.parts = parts
         self.data_digest = parts.digest
         self.is_given = [torch.from_numpy(case.images.any(axis=(1, 2, 3))) for case in parts.training]
@@ -52,7 +61,7 @@ class Segmentation:
             chance = generator_at(self.plan.seed, "batch", epoch, index)
             picked = order[index * size : (index + 1) * size]
             cases = [self.parts.training[case] for case in picked]
-            drawn = draw_patches(cases, self.plan.network.patch, self.plan.foreground_fraction, chance)
+            drawn = self._draw(cases, generator_at(self.plan.seed, "size", epoch, index), chance)
             images, masks = augment_with_masks(drawn.images, drawn.masks, self.plan.augment, chance)
             yield PatchBatch(self._shown(images, torch.stack([self.is_given[case] for case in picked]), chance), masks)
 
@@ -65,6 +74,14 @@ class Segmentation:
             none = torch.zeros(is_given.shape[1], dtype=torch.bool)
             shown = leave_out(is_given, self.plan.channel_dropout, none, chance)
         return images if shown.all() else images * shown[:, :, None, None, None]
+
+    def _draw(self, cases: list[PreparedCase], of_size: torch.Generator, chance: torch.Generator) -> PatchBatch:
+        """Cut the patches of a batch, and bring them to the patch of the network where the plan cuts several sizes."""
+        patch, shares = self.plan.network.patch, self.plan.patch_shares
+        if shares is None:
+            return draw_patches(cases, patch, self.plan.foreground_fraction, chance)
+        cut = drawn_patch(patch, shares, of_size)
+        return resized(draw_patches(cases, cut, self.plan.foreground_fraction, chance), patch)
 
     def _order(self, epoch: int, wanted: int) -> list[int]:
         chance = generator_at(self.plan.seed, "order", epoch)

@@ -95,7 +95,7 @@ def export_targets(network: Classifier, plan: TargetPlan, tried: Tensor) -> Expo
     interface = NetworkInterface(
         channels=3 if plan.network.channels == 3 else 1, rows=plan.network.rows, columns=plan.network.columns
     )
-    raw = onnx_bytes(module, interface, torch.zeros(1, *tried.shape[1:]))
+    raw = onnx_bytes(module, interface, torch.zeros(1, *tried.shape[1:]), plan.network)
     return Exported(raw, interface, compare_with_torch(module, raw, interface, tried))
 
 

@@ -11,12 +11,14 @@ from hounsfield.cases.guard import Examination, examine
 from hounsfield.cases.targets import AUTO, TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.quality import QualityIssue
+from hounsfield.model.networks.build import build_network
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.memory import MemoryEstimate, estimate_memory
+from hounsfield.train.memory import MemoryEstimate
+from hounsfield.train.multi_scale import memory_at_sizes, with_sizes
 from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.outline import tell_issues, with_range
 from hounsfield.train.page import Story
@@ -33,6 +35,7 @@ from hounsfield.train.targets.parts import TargetParts, Values, target_parts, va
 from hounsfield.train.targets.plan import TargetPlan, make_target_plan
 from hounsfield.train.targets.statement import TargetFacts
 from hounsfield.train.targets.way import Targets
+from hounsfield.train.transfer.start import Start, read_wish
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class TargetTask:
         plan: what the run obeys.
         parts: prepared images with their targets.
         facts: what the manifest states beside the plan.
+        start: weights to start from, None for chance.
     """
 
     targets: TargetTable
@@ -64,6 +68,7 @@ class TargetTask:
     plan: TargetPlan
     parts: TargetParts
     facts: TargetFacts
+    start: Start | None = None
 
 
 def find_targets(asked: Asked) -> TargetTable | None:
@@ -90,7 +95,7 @@ def train_targets(asked: Asked, found: TargetTable, output: Path, ledger: Ledger
     """
     task = set_up_targets(asked, found, ledger, talk)
     rehearse_targets(task.plan, task.facts)
-    outcome = learn(Targets(task.plan, task.parts), ledger, talk, is_resumed=asked.options.resume)
+    outcome = learn(Targets(task.plan, task.parts, task.start), ledger, talk, is_resumed=asked.options.resume)
     talk(TrainEvent("ui.train.measuring"))
     packed = pack_targets(task.plan, task.parts, task.facts, outcome.weights, output)
     issues, digest = task.examination.issues, task.parts.digest
@@ -109,6 +114,7 @@ class TargetOutline:
         fingerprint: the facts that the plan was chosen by.
         plan: what the run obeys; centre and scale of the network's input may still be open.
         chosen: indices of the cases of each part.
+        start: weights to start from, None for chance.
     """
 
     targets: TargetTable
@@ -117,12 +123,13 @@ class TargetOutline:
     fingerprint: Fingerprint
     plan: TargetPlan
     chosen: dict[str, tuple[int, ...]]
+    start: Start | None = None
 
     @property
     def memory(self) -> MemoryEstimate:
         """What the run is estimated to hold."""
         count = sum(map(len, self.chosen.values()))
-        return estimate_memory(self.plan.network, count, self.plan.learning.batch_size)
+        return memory_at_sizes(self.plan, count)
 
 
 def outline_targets(asked: Asked, found: TargetTable, threads: int, talk: Talk) -> TargetOutline:
@@ -140,12 +147,15 @@ def outline_targets(asked: Asked, found: TargetTable, threads: int, talk: Talk) 
     tell_issues(table.name, issues, options, talk)
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
     seen = take_fingerprint(table, readable)
-    draft = make_target_plan(options, recipe, seen, found, threads)
+    wish = read_wish(options, recipe)
+    bare = make_target_plan(options, wish.formed(recipe, options), seen, found, threads)
+    drawn = with_sizes(bare, is_wanted=options.multi_scale or recipe.multi_scale)
+    draft, start = wish.begin(drawn, drawn.network, lambda: build_network(drawn.network))
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
     chosen = choose_parts(table, examination, draft.split)
     plan = with_scale(draft, values_of(found, chosen)["training"])
-    return TargetOutline(found, examination, issues, seen, plan, chosen)
+    return TargetOutline(found, examination, issues, seen, plan, chosen, start)
 
 
 def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk) -> TargetTask:
@@ -167,7 +177,8 @@ def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk)
     plan = with_range(draft, recipe, prepared)
     command = command_of(asked.data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
-    return TargetTask(found, examination, plan, parts, TargetFacts(recipe, table.name, parts.sizes, command))
+    facts = TargetFacts(recipe, table.name, parts.sizes, command)
+    return TargetTask(found, examination, plan, parts, facts, outline.start)
 
 
 def with_scale(plan: PlanT, training: Values) -> PlanT:

@@ -27,6 +27,7 @@ from hounsfield.train.statement import (
     software_versions,
 )
 from hounsfield.train.targets.plan import TargetPlan
+from hounsfield.train.transfer.statement import origin_limits, with_origin
 
 ANSWERS: dict[LearningTask, Answer] = {
     LearningTask.MULTI_LABEL: "labels",
@@ -84,14 +85,20 @@ def target_manifest(
             unit=facts.recipe.unit if is_number else "",
             calibration=_calibration(plan, facts, temperature),
             explanation=_explanation(interface, is_number=is_number),
-            data=stated.data.model_copy(update=data_counts(facts.recipe, facts.sizes, facts.data_name)),
+            data=with_origin(
+                stated.data.model_copy(update=data_counts(facts.recipe, facts.sizes, facts.data_name)), plan.transfer
+            ),
             licence=stated.licence,
             metrics=[
                 metric_entry(item, name, interval, facts.data_name)
                 for item in facts.assessments
                 for name, interval in item.metrics.items()
             ][:200],
-            limits=[*stated.limits, *data_limits(facts.sizes, facts.data_name, has_own=bool(stated.limits))],
+            limits=[
+                *stated.limits,
+                *data_limits(facts.sizes, facts.data_name, has_own=bool(stated.limits)),
+                *origin_limits(plan.transfer),
+            ],
             command=stated.command or facts.command,
             seed=plan.seed,
             software=software_versions(),

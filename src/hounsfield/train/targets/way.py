@@ -20,9 +20,11 @@ from hounsfield.train.chance import generator_at
 from hounsfield.train.classification import predict
 from hounsfield.train.events import TrainEvent
 from hounsfield.train.history import EpochRecord
+from hounsfield.train.multi_scale import at_drawn_size
 from hounsfield.train.targets.objective import label_loss, number_loss, ordered_log_probabilities, ordered_loss
 from hounsfield.train.targets.parts import TargetParts
 from hounsfield.train.targets.plan import TargetPlan
+from hounsfield.train.transfer.start import Start
 from hounsfield.train.way import Measured, StepLoss
 
 LOSSES = {
@@ -43,9 +45,10 @@ class TargetBatch(NamedTuple):
 class Targets:
     """One plan on one data set (a ``train.way.Way``)."""
 
-    def __init__(self, plan: TargetPlan, parts: TargetParts) -> None:
+    def __init__(self, plan: TargetPlan, parts: TargetParts, start: Start | None = None) -> None:
         """Hold the parts as tensors."""
         self.plan = plan
+        self.start = start
         self.data_digest = parts.digest
         self.images = torch.from_numpy(parts.training.part.images)
         self.targets = torch.from_numpy(self._standard(parts.training.values))
@@ -71,7 +74,8 @@ class Targets:
         for index in range(self.batch_count):
             picked = order[index * size : (index + 1) * size]
             chance = generator_at(self.plan.seed, "batch", epoch, index)
-            images, targets = augment(self.images[picked], self.plan.augment, chance), self.targets[picked]
+            sized, targets = at_drawn_size(self.images[picked], self.plan, epoch, index), self.targets[picked]
+            images = augment(sized, self.plan.augment, chance)
             yield TargetBatch(images, targets.nan_to_num(), targets.isfinite())
 
     def loss(self, network: Classifier, batch: TargetBatch) -> StepLoss:

@@ -19,6 +19,7 @@ from hounsfield.cases.unlabelled import read_images, without_labels  # noqa: E40
 from hounsfield.cli import main  # noqa: E402
 from hounsfield.errors import DatasetError  # noqa: E402
 from hounsfield.model.networks.catalogue import NetworkSettings  # noqa: E402
+from hounsfield.train.augment import Noise  # noqa: E402
 from hounsfield.train.events import TrainEvent  # noqa: E402
 from hounsfield.train.fingerprint import Fingerprint  # noqa: E402
 from hounsfield.train.gather import choose_parts  # noqa: E402
@@ -105,8 +106,8 @@ def test_members_learn_each_by_itself():
     assert said.shape[0] == 2
     torch.testing.assert_close(said.norm(dim=2), torch.ones(said.shape[:2]))
     terms = [view_loss(*member.chunk(2), way.plan.temperature) for member in said]
-    torch.manual_seed(0)
-    assert float(way.loss(network, batch).loss) == pytest.approx(float(torch.stack(terms).mean()), rel=0.2)
+    loss = way.loss(network, batch).loss.detach()
+    assert float(loss) == pytest.approx(float(torch.stack(terms).mean().detach()), rel=0.2)
 
 
 def test_two_views_of_an_image_differ_and_its_labels_are_not_looked_at():
@@ -126,9 +127,11 @@ def test_views_are_found_more_often_after_learning(tmp_path):
         training=replace(part(64, 1), images=scenes[:64].astype(np.float32)),
         tuning=replace(part(16, 2), images=scenes[64:].astype(np.float32)),
     )
-    history = ways.run(Pretraining(made(12), data), tmp_path).progress.history
+    learning = Learning(epochs=12, batch_size=16, learning_rate=3e-3, average_decay=0.8)
+    plan = made(learning=learning, augment=(Noise(probability=1, deviation=0.1),))
+    history = ways.run(Pretraining(plan, data), tmp_path).progress.history
     assert history[-1].tuning_loss < history[0].tuning_loss - 0.1
-    assert history[-1].tuning["found"] > 2 / 16
+    assert history[-1].tuning["found"] > 4 / 16
 
 
 # ---- the plan
@@ -237,11 +240,11 @@ def folder(tmp_path_factory):
     return found
 
 
-def run(folder, name, **options):
+def run(folder, file, **options):
     wanted = TrainOptions(
         recipe=folder / "recipe.toml", network="small-residual", size=28, epochs=2, threads=1, batch_size=16, **options
     )
-    return pretrain(folder / "data", folder / f"{name}.safetensors", wanted)
+    return pretrain(folder / "data", folder / f"{file}.safetensors", wanted)
 
 
 def test_the_same_run_gives_the_same_bytes_and_goes_on_after_a_stop(folder):

@@ -26,7 +26,10 @@ def read_images(data: Path) -> CaseTable:
         DatasetError: ``E800`` nothing there, ``E802`` no images; and those of the layouts.
     """
     try:
-        return read_cases(data)
+        table = read_cases(data)
+        # folders named train and test are parts, whatever lies in them
+        if not all(part_of(name) for name in table.class_names):
+            return table
     except DatasetError as error:
         if error.code not in _WITHOUT_CLASSES or not Path(data).is_dir():
             raise

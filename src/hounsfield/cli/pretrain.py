@@ -89,6 +89,10 @@ def _as_data(result: "PretrainResult") -> dict[str, Any]:
 
 
 def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:
-    yield talk.label("pretrained").format(**data)
+    from hounsfield.messages import sentence
+
+    facts = {name: data[name] for name in ("images", "epochs_run", "held_back")}
+    facts |= {name: f"{data[name]:.4f}" for name in ("loss", "found")}
+    yield sentence("ui.pretrained", facts, talk.language)
     yield f"SHA-256: {data['digest']}"
     yield f"{talk.label('written')}: {data['weights']}"

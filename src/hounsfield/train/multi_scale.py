@@ -1,5 +1,6 @@
 """Multi-scale training: batches are drawn at several sizes, so that a structure is learned however large it appears."""
 
+import math
 from dataclasses import replace
 from typing import TypeVar
 
@@ -15,8 +16,8 @@ from hounsfield.train.plan import Plan, Reason
 
 PlanT = TypeVar("PlanT", bound=Plan)
 
-SHARES = (0.75, 1.0, 1.25)
-"""Of the size that the network is made for."""
+SMALLER, LARGER = 0.75, 1.25
+"""Shares of the size that the network is made for."""
 
 
 def whole_strides(settings: NetworkSettings, stride: int) -> tuple[int, ...]:
@@ -33,7 +34,8 @@ def whole_strides(settings: NetworkSettings, stride: int) -> tuple[int, ...]:
     if not facts.has_activation_map:
         raise SettingsError("E915", network=settings.name)
     side = settings.rows
-    drawn = {max(1, round(side * share / stride)) * stride for share in SHARES if share != 1}
+    # away from the size itself, so that a network of a few long strides has other sizes too
+    drawn = {math.floor(side * SMALLER / stride) * stride, math.ceil(side * LARGER / stride) * stride}
     return tuple(sorted({side, *(size for size in drawn if facts.least_side <= size <= facts.largest_side)}))
 
 

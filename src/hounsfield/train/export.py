@@ -132,7 +132,7 @@ def _with_form(exported: bytes, settings: NetworkSettings | UNetSettings, module
     """Return a network that carries its settings, and the names of weights that the exporter held once for several."""
     model = onnx.load_model_from_string(exported)
     held = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    same = {}
+    same: dict[str, str] = {}
     for name, tensor in module.state_dict().items():
         if name not in held and tensor.dtype.is_floating_point:
             twin = next((other for other, values in held.items() if np.array_equal(values, tensor.numpy())), None)
@@ -146,7 +146,7 @@ def named_weights(network: bytes) -> dict[str, npt.NDArray[np.generic]]:
     """Return every weight of an exported network by the name it has in torch."""
     model = onnx.load_model_from_string(network)
     held = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    same = next((json.loads(item.value) for item in model.metadata_props if item.key == SAME_KEY), {})
+    same: dict[str, str] = next((json.loads(item.value) for item in model.metadata_props if item.key == SAME_KEY), {})
     held |= {name: held[twin] for name, twin in same.items() if twin in held}
     # networks with several outputs are exported inside a module of this name
     return {name.removeprefix("classifier."): values for name, values in held.items()}

@@ -80,9 +80,12 @@ class Pretraining:
 
     def _compare(self, network: Contrastive, batch: Views) -> tuple[Tensor, float]:
         said = network(torch.cat([batch.first, batch.second]))
-        terms = [view_loss(*member.chunk(2), self.plan.temperature) for member in said]
-        found = sum(share_found(*member.detach().chunk(2)) for member in said) / len(said)
-        return torch.stack(terms).mean(), found
+        terms, shares = [], []
+        for member in said:
+            first, second = member.chunk(2)
+            terms.append(view_loss(first, second, self.plan.temperature))
+            shares.append(share_found(first.detach(), second.detach()))
+        return torch.stack(terms).mean(), sum(shares) / len(shares)
 
     @torch.no_grad()
     def measure(self, network: Contrastive) -> Measured:

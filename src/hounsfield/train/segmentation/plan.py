@@ -42,11 +42,6 @@ class SegmentationPlan(RunPlan):
     channel_dropout: float = Field(0.0, ge=0, lt=1)
     quantity: str = "arbitrary"
 
-    def deciding(self) -> dict[str, Any]:
-        """Return what decides the weights, as JSON values; what was added later only where it is used."""
-        found = super().deciding()
-        return found if self.patch_shares else {key: value for key, value in found.items() if key != "patch_shares"}
-
     @property
     def network_name(self) -> str:
         """Name of the network."""
@@ -58,8 +53,9 @@ class SegmentationPlan(RunPlan):
         return ("background", "interior", "border") if self.is_instances else self.label_names
 
     def deciding(self) -> dict[str, Any]:
-        """Return what decides the weights; without modality dropout, as plans were before there was any."""
+        """Return what decides the weights; what was added later only where it is used, so that older runs go on."""
         values = super().deciding()
-        if not self.channel_dropout:
-            del values["channel_dropout"]
+        for name in ("channel_dropout", "patch_shares"):
+            if not getattr(self, name):
+                del values[name]
         return values

@@ -66,6 +66,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
             return train_several(asked, output, ledger, talk)
         drawn = task_of(data) if wanted.task == "auto" else None
         if drawn is LearningTask.SEQUENCE or LearningTask.SEQUENCE in (wanted.task, recipe.task):
+            refuse_start(wanted, recipe, LearningTask.SEQUENCE)
             return train_sequences(asked, output, ledger, talk)
         if drawn in (LearningTask.SEGMENTATION, LearningTask.INSTANCES):
             return train_masks(data, output, wanted, recipe, ledger, talk)

@@ -86,3 +86,18 @@ def test_a_table_that_stands_is_kept(tmp_path: Path, quick: str, capfd: pytest.C
     code, found = answered(capfd, *write_case(tmp_path), "--settings", quick, "-o", tmp_path / "features.csv")
     assert (code, found["error"]["code"]) == (2, "E340")
     assert (tmp_path / "features.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_page_is_of_one_case_and_never_in_the_place_of_another(
+    tmp_path: Path, quick: str, capfd: pytest.CaptureFixture
+) -> None:
+    page = tmp_path / "report.html"
+    files = write_case(tmp_path / "case")
+    assert answered(capfd, *files, "--settings", quick, "--page", page)[0] == 0
+    content = page.read_bytes()
+    code, found = answered(capfd, *files, "--settings", quick, "--page", page)
+    assert (code, found["error"]["code"]) == (2, "E340")
+    assert page.read_bytes() == content
+    write_folders(tmp_path / "data", 2)
+    code, found = answered(capfd, tmp_path / "data", "--page", tmp_path / "other.html")
+    assert (code, found["error"]["code"]) == (2, "E978")

@@ -32,6 +32,10 @@ def radiomics(
     ] = None,
     label: Annotated[int | None, typer.Option("--label", min=1, help="Measure only this value of the mask.")] = None,
     long: Annotated[bool, typer.Option("--long", help="One row a feature instead of one row a region.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", help="report.html: the regions outlined, with their features in plain words."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes for many cases.")] = 1,
     as_json: Json = False,
     language: Tongue = None,
@@ -44,6 +48,7 @@ def radiomics(
     """
     from hounsfield.cli.options import pipeline_options
     from hounsfield.measuring.asked import asked_settings
+    from hounsfield.measuring.page import write_page
     from hounsfield.measuring.run import MeasuringOptions, measure
     from hounsfield.measuring.sources import find_sources
     from hounsfield.measuring.table import as_json as told
@@ -56,16 +61,30 @@ def radiomics(
     if output is not None:
         require_writable(output)
     sources = find_sources(image, mask, label)
+    _check_page(page, len(sources))
     options = MeasuringOptions(asked, workers, limits=pipeline_options(house).limits)
     with talk.progress(talk.label("radiomics-measuring")) as progress:
         regions = measure(sources, options, progress)
     _raise_alone(regions)
     if output is not None:
         write_table(regions, output, is_long=long)
+    if page is not None:
+        write_page(regions, page, house.language, options.limits)
+        talk.say(f"{talk.label('written')}: {page}")
     data = told(regions, house.language)
     talk.answer(data, lambda: _lines(data, talk, output))
     is_good = [region.found is not None for region in regions]
     return 0 if all(is_good) else 4 if any(is_good) else 3
+
+
+def _check_page(page: Path | None, cases: int) -> None:
+    """Refuse a page of several cases, or in the place of another file, before any work."""
+    from hounsfield.errors import SettingsError
+
+    if page is not None and cases > 1:
+        raise SettingsError("E978", found=cases)
+    if page is not None and page.exists():
+        raise SettingsError("E340", found=page.name)
 
 
 def _raise_alone(regions: "tuple[MeasuredRegion, ...]") -> None:

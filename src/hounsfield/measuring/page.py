@@ -103,8 +103,9 @@ def _pictures(volume: Volume, inside: Inside) -> tuple[tuple[Text, str], ...]:
             break
         others = tuple(set(range(3)) - {axis})
         index = int(np.argmax(mask.sum(axis=others)))
-        cut = shown.take(index, axis), mask.take(index, axis)
+        picture = np.asarray(np.moveaxis(shown, axis, 0)[index])
+        region: Inside = np.asarray(np.moveaxis(mask, axis, 0)[index], dtype=bool)
         # slices rise towards the head, which is shown above
-        cut = (cut[0][::-1], cut[1][::-1]) if axis else cut
-        found.append((ui(f"regions-{plane}"), outlined(*cut, aspect)))
+        turn = -1 if axis else 1
+        found.append((ui(f"regions-{plane}"), outlined(picture[::turn], region[::turn], aspect)))
     return tuple(found)

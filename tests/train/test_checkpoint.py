@@ -8,6 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from hounsfield.train.checkpoint import (  # noqa: E402
     Checkpoint,
     Progress,
@@ -115,3 +117,25 @@ def test_history_as_csv_has_a_row_an_epoch() -> None:
     )
     assert lines[2].startswith("2,0.001,0.5")
     assert len(lines) == 3
+
+
+def test_the_library_of_the_format_reads_every_type_and_order(tmp_path: Path) -> None:
+    tensors = {
+        "weight": torch.rand(4, 3, 5, 5).to(memory_format=torch.channels_last),
+        "moment": torch.rand(3, 2).T,
+        "step": torch.tensor(7),
+        "half": torch.rand(5).half(),
+        "double": torch.rand(2, 2).double(),
+        "flags": torch.tensor([True, False, True]),
+        "bytes": torch.arange(5, dtype=torch.uint8),
+        "none": torch.zeros(0, 3),
+    }
+    path = write_checkpoint(tmp_path, Checkpoint(Progress("p", "d", 1), tensors)).with_suffix(".safetensors")
+    found = load_file(path)
+    assert set(found) == set(tensors)
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor), name
+    again = read_checkpoint(tmp_path)
+    assert again is not None
+    assert torch.equal(again.tensors["weight"], tensors["weight"])

@@ -7,18 +7,28 @@ makes the checkpoint exist. A kill at any moment leaves either the whole of a ch
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from hounsfield.train.history import EpochRecord, read_record
 
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""Names of types in the format safetensors, for what a run can hold."""
 KEPT = 2
 """Checkpoints left in the folder: the last, and the one before it."""
 
@@ -60,9 +70,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint, then remove all but the last ``KEPT``; return the path of its record."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"epoch-{checkpoint.progress.epochs_done:06d}"
-    raw = save_tensors({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()})
-    write_synced(folder / f"{stem}.safetensors", raw)
-    record = {"tensors_sha256": hashlib.sha256(raw).hexdigest(), "progress": asdict(checkpoint.progress)}
+    digest = _write_tensors(folder / f"{stem}.safetensors", checkpoint.tensors)
+    record = {"tensors_sha256": digest, "progress": asdict(checkpoint.progress)}
     path = folder / f"{stem}.json"
     write_synced(path, json.dumps(record, indent=1).encode())
     for old in sorted(folder.glob("epoch-*.json"))[:-KEPT]:
@@ -98,6 +107,46 @@ def write_synced(path: Path, raw: bytes) -> None:
         stream.write(raw)
         stream.flush()
         os.fsync(stream.fileno())
+    _move_synced(part, path)
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write tensors as ``write_synced`` writes bytes, one after the other; return the SHA-256 of the file.
+
+    The library of safetensors wants all of them row by row at once, so it holds each weight of a convolution a second
+    time, at the moment a run holds most. The format: https://github.com/huggingface/safetensors#format.
+    """
+    names = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    header: dict[str, dict[str, object]] = {}
+    start = 0
+    for name in names:
+        stop = start + tensors[name].nbytes
+        kind, shape = DTYPES[tensors[name].dtype], list(tensors[name].shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [start, stop]}
+        start = stop
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    digest = hashlib.sha256()
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as stream:
+        for raw in _pieces(text, [tensors[name] for name in names]):
+            digest.update(raw)
+            stream.write(raw)
+        stream.flush()
+        os.fsync(stream.fileno())
+    _move_synced(part, path)
+    return digest.hexdigest()
+
+
+def _pieces(header: bytes, tensors: Sequence[Tensor]) -> Iterator[bytes | memoryview]:
+    yield len(header).to_bytes(8, "little")
+    yield header
+    for tensor in tensors:
+        if tensor.numel():
+            yield memoryview(tensor.detach().contiguous().numpy()).cast("B")
+
+
+def _move_synced(part: Path, path: Path) -> None:
     part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

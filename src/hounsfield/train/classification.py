@@ -16,6 +16,7 @@ from hounsfield.train.chance import generator_at
 from hounsfield.train.decoys import break_some
 from hounsfield.train.events import TrainEvent
 from hounsfield.train.history import EpochRecord
+from hounsfield.train.memory import MEASURED_AT_ONCE
 from hounsfield.train.multi_scale import at_drawn_size
 from hounsfield.train.objective import Batch, class_weights, cross_entropy, mix, soft_targets
 from hounsfield.train.parts import Part, Parts
@@ -105,7 +106,7 @@ def case_order(plan: Plan, epoch: int, labels: Tensor, clusters: Tensor) -> Tens
 
 
 @torch.no_grad()
-def predict(network: Classifier, images: Tensor, batch_size: int = 256) -> Tensor:
+def predict(network: Classifier, images: Tensor, batch_size: int = MEASURED_AT_ONCE) -> Tensor:
     """Return the logits (image, class) of a network in evaluation mode."""
     was_training = network.training
     network.eval()

@@ -42,8 +42,9 @@ class Learner(Generic[NetworkT, BatchT]):
         self._freeze()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate * group["rate"]
-        step = self.way.loss(self.network, batch)
+        # before the loss, so that old gradients and new activations are never held together
         self.optimiser.zero_grad(set_to_none=True)
+        step = self.way.loss(self.network, batch)
         step.loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.gradient_limit)
         self.optimiser.step()
@@ -71,13 +72,16 @@ class Learner(Generic[NetworkT, BatchT]):
             kept[name].copy_(current[name])
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the whole state as named tensors: ``network/``, ``average/``, ``optimiser/``, ``step``."""
+        """Return the whole state as named tensors: ``network/``, ``average/``, ``optimiser/``, ``step``.
+
+        They are the tensors that learning goes on to change, not copies of them.
+        """
         state = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
         state |= {f"average/{name}": tensor for name, tensor in self.averaged.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             state |= {f"optimiser/{index}/{name}": tensor for name, tensor in moments.items() if tensor is not None}
         state["step"] = torch.tensor(self.step_count)
-        return {name: tensor.detach().clone() for name, tensor in state.items()}
+        return {name: tensor.detach() for name, tensor in state.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up the state that ``tensors`` returned."""
@@ -113,7 +117,7 @@ def _optimiser(network: nn.Module, learning: Optimisation, start: Start | None) 
 def _laid_out(moment: Tensor, weight: Tensor) -> Tensor:
     """Return a moment in the memory order of its weight: the fused optimiser walks both by address."""
     if moment.shape != weight.shape:
-        return moment
+        return moment.clone()
     return torch.empty_like(weight, requires_grad=False).copy_(moment)
 
 

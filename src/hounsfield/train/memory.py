@@ -1,33 +1,39 @@
 """How much memory a run needs, estimated before it starts, against what the machine has."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-import torch
-from torch import nn
+from torch import Tensor
 
 from hounsfield.errors import HounsfieldError
-from hounsfield.model.networks.build import build_network, parameter_count
+from hounsfield.model.networks.build import build_network
 from hounsfield.model.networks.catalogue import NetworkSettings
+from hounsfield.model.networks.heads import Classifier
+from hounsfield.train.held import Saved, saved_by
 
 FLOAT_BYTES = 4
 COPIES_OF_WEIGHTS = 7
-"""The weights, their gradient, two moments, the average, the weights kept, and the checkpoint being written."""
-COPIES_OF_ACTIVATIONS = 2
-"""Each activation, and the gradient that flows back through it."""
-COPIES_OF_BATCH = 4
-"""The batch as picked, and what augmentation makes on the way."""
+"""The weights, their gradient, two moments, the average, the weights kept, and a layout that arithmetic asks for."""
+WORKED_ON = 1
+"""Copies of the largest tensor that a layer works on beside what is saved: gradients, and arithmetic's own layout."""
+MEASURING = 3
+"""Copies of the largest tensor while measuring, when nothing is saved: what a layer is given and what it gives."""
+GAPS = 1.1
+"""What the allocator holds for what it was asked for: blocks of many sizes come and go, and leave gaps."""
+ALWAYS_BYTES = 10 * 2**20
+"""What the first step takes for good, whatever the network: kernels made for it, and a batch as it is augmented."""
+MEASURED_AT_ONCE = 32
+"""Images that a network is measured on at once: more take memory that learning does not, and are no faster."""
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes that a run holds at its peak, beyond the program itself.
+    """Bytes that a run holds at its peak, beyond the program itself (Python with torch: 0.3 to 0.6 GB).
 
     Attributes:
         images_bytes: all prepared images.
         weights_bytes: weights, gradients, moments, average and copies.
-        batch_bytes: activations of one training batch.
+        batch_bytes: activations of one batch, of learning or of measuring, whichever takes more.
     """
 
     images_bytes: int
@@ -41,34 +47,34 @@ class MemoryEstimate:
 
 
 def estimate_memory(settings: NetworkSettings, case_count: int, batch_size: int) -> MemoryEstimate:
-    """Estimate from the shapes alone: the network runs once without data (torch's meta device).
+    """Estimate from the form of a network of classes or targets.
 
     Raises:
         DatasetError: ``E832``, the network cannot take images of this size.
     """
     sides = (settings.channels, settings.rows, settings.columns)
-    images_bytes = case_count * prod(sides) * FLOAT_BYTES
-    return estimate_of(lambda: build_network(settings), sides, images_bytes, batch_size)
+    saved = saved_by(lambda: build_network(settings), _class_loss, sides)
+    return estimate_of(saved, case_count * prod(sides) * FLOAT_BYTES, batch_size, MEASURED_AT_ONCE)
 
 
-def estimate_of(
-    build: Callable[[], nn.Module], sides: tuple[int, ...], images_bytes: int, batch_size: int
-) -> MemoryEstimate:
-    """Estimate for any network, which runs once without data (torch's meta device).
+def estimate_of(saved: Saved, images_bytes: int, batch_size: int, measured: int, case_bytes: int = 0) -> MemoryEstimate:
+    """Estimate for any network.
 
     Args:
-        build: makes the network.
-        sides: (channel, ...) shape of one image of a batch.
+        saved: what it saves for one image.
         images_bytes: what all prepared images take.
         batch_size: images of a batch.
+        measured: images that the network is measured on at once.
+        case_bytes: what measuring takes beside the network, such as the probabilities of a whole case.
     """
-    with torch.device("meta"), torch.no_grad():
-        network = build()
-        activations = activation_count(network, torch.zeros(1, *sides))
-    in_batch = COPIES_OF_ACTIVATIONS * activations + COPIES_OF_BATCH * prod(sides)
-    return MemoryEstimate(
-        images_bytes, COPIES_OF_WEIGHTS * parameter_count(network) * FLOAT_BYTES, batch_size * in_batch * FLOAT_BYTES
-    )
+    learning = batch_size * (saved.total_bytes + WORKED_ON * saved.largest_bytes)
+    measuring = measured * MEASURING * saved.largest_bytes + case_bytes
+    weights_bytes = COPIES_OF_WEIGHTS * saved.weight_bytes
+    return MemoryEstimate(images_bytes, weights_bytes, int(GAPS * max(learning, measuring)) + ALWAYS_BYTES)
+
+
+def _class_loss(network: Classifier, images: Tensor) -> Tensor:
+    return network.member_logits(images).log_softmax(2).mean()
 
 
 def check_memory(estimate: MemoryEstimate, available_bytes: int | None) -> None:
@@ -91,18 +97,3 @@ def check_memory(estimate: MemoryEstimate, available_bytes: int | None) -> None:
         batch_mb=estimate.batch_bytes // 2**20,
         flag=flag,
     )
-
-
-def activation_count(network: nn.Module, image: torch.Tensor) -> int:
-    """Return the number of values that the layers of a network give for one image, both on the meta device."""
-    counts: list[int] = []
-
-    def note(module: nn.Module, taken: object, given: object) -> None:
-        if isinstance(given, torch.Tensor):
-            counts.append(given.numel())
-
-    handles = [module.register_forward_hook(note) for module in network.modules() if not list(module.children())]
-    network.eval()(image)
-    for handle in handles:
-        handle.remove()
-    return sum(counts)

@@ -61,7 +61,8 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
         SettingsError: an option or the recipe is wrong.
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
-    found = outline_run(data, options, recipe, choose_threads(options, ledger), talk)
+    earlier = ledger.read_plan(Plan) if options.resume else None
+    found = outline_run(data, options, recipe, choose_threads(options, ledger), talk, earlier)
     table, examination, draft, chosen = found.table, found.examination, found.plan, found.chosen
     estimate = estimate_memory(draft.network, sum(map(len, chosen.values())), draft.learning.batch_size)
     tell_memory(estimate, talk)

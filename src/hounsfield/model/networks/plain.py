@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from hounsfield.model.networks.catalogue import NetworkSettings
@@ -95,10 +94,16 @@ def _vgg_trunk(stages: Sequence[Sequence[int]], channels: int, has_norm: bool) -
     return nn.Sequential(*layers)
 
 
-@torch.no_grad()
-def _flat_count(trunk: nn.Module, settings: NetworkSettings) -> int:
-    """Return how many values the trunk leaves of one image."""
-    was_training = trunk.training
-    left = trunk.eval()(torch.zeros(1, settings.channels, settings.rows, settings.columns))
-    trunk.train(was_training)
-    return int(left[0].numel())
+def _flat_count(trunk: nn.Sequential, settings: NetworkSettings) -> int:
+    """Return how many values the trunk leaves of one image, from the forms of its layers alone."""
+    channels, sides = settings.channels, [settings.rows, settings.columns]
+    for layer in trunk:
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            kernel, stride, padding = (_first(value) for value in (layer.kernel_size, layer.stride, layer.padding))
+            sides = [(side + 2 * padding - kernel) // stride + 1 for side in sides]
+        channels = layer.out_channels if isinstance(layer, nn.Conv2d) else channels
+    return channels * sides[0] * sides[1]
+
+
+def _first(value: int | str | tuple[int, ...]) -> int:
+    return int(value[0] if isinstance(value, tuple) else value)

@@ -115,6 +115,15 @@ bench-radiomics: $(VENV)/.stamp-full build/peers/pyradiomics build/peers/mirp ##
 	$(call say,"Radiomic features beside their peers: about 10 minutes on a quiet machine")
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.radiomics $(SIZES)
 
+bench-learning: $(VENV)/.stamp-full ## compare learning with MONAI and Keras; ratios in benchmarks/results/learning.json
+	$(call say,"Installing Keras into an environment of its own (build/keras-env)")
+	@mkdir -p build
+	@[ -x build/keras-env/bin/python ] || $(BIN)/python -m venv build/keras-env
+	@PIP_CONSTRAINT= build/keras-env/bin/pip install --quiet keras tensorflow-cpu \
+		|| echo 'Keras could not be installed: its row is left out.' >&2
+	$(call say,"Learning beside its peers and the peak of every network: about 30 minutes on a quiet machine")
+	@OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 $(BIN)/python -m benchmarks.learning $(PARTS)
+
 starters: $(VENV)/.stamp-full ## train the starter models again from DATA (default ../shared/data)
 	$(call say,"Training the starter models from $(DATA): 10 to 40 minutes")
 	@mkdir -p $(STARTERS) build

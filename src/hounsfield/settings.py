@@ -96,6 +96,12 @@ def calm_threads() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
+def launched_rank() -> int:
+    """Return the number of this process among those that ``torchrun`` started together, 0 for one alone."""
+    rank = os.environ.get("RANK", "0") if "TORCHELASTIC_RUN_ID" in os.environ else "0"
+    return int(rank) if rank.isdigit() else 0
+
+
 def _from_file(variables: Mapping[str, str], home: Path | None) -> dict[str, Any]:
     named = variables.get(PREFIX + "SETTINGS")
     folder = (

@@ -3,7 +3,7 @@
 import pytest
 
 from hounsfield.errors import SettingsError
-from hounsfield.settings import Settings, read_settings, spoken_language
+from hounsfield.settings import Settings, launched_rank, read_settings, spoken_language
 
 
 def test_defaults_need_nothing(tmp_path):
@@ -77,3 +77,18 @@ def test_the_language_of_messages_never_fails(tmp_path, monkeypatch):
     assert spoken_language("fr") == "en"
     monkeypatch.setenv("HOUNSFIELD_SETTINGS", str(tmp_path / "missing.toml"))
     assert spoken_language("zh") == "en"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, 0), ({"RANK": "3"}, 0), ({"RANK": "3", "TORCHELASTIC_RUN_ID": "x"}, 3),
+     ({"TORCHELASTIC_RUN_ID": "x"}, 0), ({"RANK": "one", "TORCHELASTIC_RUN_ID": "x"}, 0)],
+)  # fmt: skip
+def test_the_rank_is_that_of_a_launch_by_torchrun(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: int
+) -> None:
+    for name in ("RANK", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert launched_rank() == expected

@@ -13,6 +13,7 @@ from hounsfield.train.history import EpochRecord  # noqa: E402
 from hounsfield.train.ledger import Ledger, environment, usable_cores  # noqa: E402
 from hounsfield.train.memory import MemoryEstimate  # noqa: E402
 from hounsfield.train.plan import Plan  # noqa: E402
+from hounsfield.train.ranks import Ranks  # noqa: E402
 from tests.train.test_statement import PLAN  # noqa: E402
 
 
@@ -72,3 +73,20 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Ledger(tmp_path / "file" / "run").open()
     assert caught.value.code == "E841"
     assert caught.value.next_step()
+
+
+def test_another_process_of_a_run_reads_and_writes_nothing(tmp_path: Path) -> None:
+    first, other = Ledger(tmp_path / "run"), Ledger(tmp_path / "run", Ranks(1, 2))
+    other.open()
+    other.write_history([])
+    other.write_plan(PLAN, "ab", MemoryEstimate(1, 2, 3), "hounsfield train")
+    assert other.write_file("report.html", b"x") == tmp_path / "run" / "report.html"
+    assert not (tmp_path / "run").exists()
+    first.open()
+    first.write_plan(PLAN, "ab", MemoryEstimate(1, 2, 3), "hounsfield train")
+    (first.checkpoints / "epoch-000001.json").write_text("{}", encoding="utf-8")
+    other.forget()
+    assert other.read_plan(Plan) == PLAN
+    assert list(first.checkpoints.iterdir())
+    first.forget()
+    assert not list(first.checkpoints.iterdir())

@@ -19,6 +19,7 @@ from hounsfield.train.events import TrainEvent, silent  # noqa: E402
 from hounsfield.train.loop import EARLY_STOP, SCHEDULE, TIME_LIMIT, Loop, Outcome  # noqa: E402
 from hounsfield.train.parts import Parts  # noqa: E402
 from hounsfield.train.plan import Learning, Mixup, Plan  # noqa: E402
+from hounsfield.train.ranks import Ranks  # noqa: E402
 from tests.train.tiny import parts  # noqa: E402
 
 
@@ -148,3 +149,18 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_cause(tmp_path: Path) -> N
         run(plan(1), broken, tmp_path)
     assert caught.value.code == "E837"
     assert "--learning-rate" in caught.value.next_step()
+
+
+class _Deaf:
+    """Stands for the connection of a process that does not see the folder of the first one."""
+
+    def broadcast(self, value: object, src: int) -> object:
+        return 3
+
+
+def test_a_process_that_does_not_see_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    with settled(1):
+        loop = Loop(Classification(plan(), parts()), tmp_path, silent, Ranks(1, 2, _Deaf()))
+        with pytest.raises(HounsfieldError, match="E942") as caught:
+            loop.resume()
+    assert caught.value.facts["expected"] == 3

@@ -21,7 +21,7 @@ from hounsfield.train.memory import (  # noqa: E402
     MemoryEstimate,
     check_memory,
     estimate_memory,
-    estimate_of,
+    estimate_step,
 )
 
 
@@ -43,9 +43,9 @@ def test_a_batch_is_what_lenet_saves_of_its_images() -> None:
 
 def test_measuring_counts_where_it_takes_more_than_learning() -> None:
     saved = Saved(total_bytes=10, largest_bytes=4, weight_bytes=0)
-    assert estimate_of(saved, 0, 100, 1).batch_bytes == ALWAYS_BYTES + int(GAPS * 100 * (10 + WORKED_ON * 4))
-    assert estimate_of(saved, 0, 1, 100).batch_bytes == ALWAYS_BYTES + int(GAPS * 100 * MEASURING * 4)
-    assert estimate_of(saved, 0, 1, 1, 10**6).batch_bytes > ALWAYS_BYTES + 10**6
+    assert estimate_step(saved, 0, 100, 1).batch_bytes == ALWAYS_BYTES + int(GAPS * 100 * (10 + WORKED_ON * 4))
+    assert estimate_step(saved, 0, 1, 100).batch_bytes == ALWAYS_BYTES + int(GAPS * 100 * MEASURING * 4)
+    assert estimate_step(saved, 0, 1, 1, 10**6).batch_bytes > ALWAYS_BYTES + 10**6
 
 
 # the whole catalogue is measured by ``make bench-learning``

@@ -70,7 +70,7 @@ def train(
     Beside the model stands its run folder with plan, log, learning curves, checkpoints and report.
     """
     seconds = None if time is None else duration(time)
-    from hounsfield.settings import calm_threads, read_settings
+    from hounsfield.settings import calm_threads, launched_rank, read_settings
 
     calm_threads()
     from hounsfield.train.options import TrainOptions
@@ -101,8 +101,9 @@ def train(
     )
     with teller(talk) as tell:
         result = run(data, output, options, tell)
-    answer = result_data(result)
-    talk.answer(answer, lambda: lines_of(answer, talk))
+    if launched_rank() == 0:  # the first process answers for all of a run
+        answer = result_data(result)
+        talk.answer(answer, lambda: lines_of(answer, talk))
     return 0
 
 

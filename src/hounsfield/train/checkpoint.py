@@ -143,7 +143,7 @@ def _pieces(header: bytes, tensors: Sequence[Tensor]) -> Iterator[bytes | memory
     yield header
     for tensor in tensors:
         if tensor.numel():
-            yield memoryview(tensor.detach().contiguous().numpy()).cast("B")
+            yield tensor.detach().contiguous().numpy().data.cast("B")
 
 
 def _move_synced(part: Path, path: Path) -> None:

@@ -10,6 +10,7 @@ from hounsfield.train.ledger import Ledger
 from hounsfield.train.loop import Loop, Outcome
 from hounsfield.train.options import PartResult, TrainResult
 from hounsfield.train.page import Story, figures_of, training_page
+from hounsfield.train.ranks import OtherRankDone
 from hounsfield.train.way import Way
 
 
@@ -17,14 +18,18 @@ def learn(way: Way[Any, Any], ledger: Ledger, talk: Talk, *, is_resumed: bool) -
     """Run the loop to its end, from the last checkpoint where that is asked for, and write the history.
 
     Raises:
-        HounsfieldError: ``E836`` the checkpoint belongs to another run, ``E837`` the loss is no number.
+        HounsfieldError: ``E836`` the checkpoint belongs to another run, ``E837`` the loss is no number; ``E940``
+            another process of the run ended.
+        OtherRankDone: this process is not the first of its run, which alone goes on to pack and write.
     """
-    loop = Loop(way, ledger.checkpoints, talk)
+    loop = Loop(way, ledger.checkpoints, talk, ledger.ranks)
     if is_resumed:
         has_state = loop.resume()
         key = "ui.train.resumed" if has_state else "ui.train.no-checkpoint"
         talk(TrainEvent(key, {"epoch": loop.progress.epochs_done}))
     outcome = loop.run()
+    if not ledger.ranks.is_first:
+        raise OtherRankDone
     ledger.write_history(outcome.progress.history)
     return outcome
 

@@ -45,7 +45,7 @@ def saved_by(
     """
     with torch.device("meta"), _Unfilled():
         network = build()
-    network.train()._apply(_as_zeros)
+    network.train()._apply(_as_zeros)  # type: ignore[no-untyped-call]
     own = {tensor.untyped_storage().data_ptr() for tensor in network.state_dict().values()}
     sizes: dict[int, int] = {}
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hounsfield.train.chance import stream
 from hounsfield.train.plan import Optimisation
+from hounsfield.train.ranks import ALONE, Ranks
 from hounsfield.train.transfer.start import Start, StartsFrom
 from hounsfield.train.way import BatchT, NetworkT, StepLoss, Way
 
@@ -23,10 +24,11 @@ class Learner(Generic[NetworkT, BatchT]):
         step_count: steps taken.
     """
 
-    def __init__(self, way: Way[NetworkT, BatchT]) -> None:
-        """Build a fresh network from the seed of the plan."""
+    def __init__(self, way: Way[NetworkT, BatchT], ranks: Ranks = ALONE) -> None:
+        """Build a fresh network from the seed of the plan, the same in every process."""
         torch.manual_seed(stream(way.plan.seed, "weights"))
         self.way = way
+        self.ranks = ranks
         self.learning = way.plan.learning
         self.network = way.build()
         self.start = way.start if isinstance(way, StartsFrom) else None
@@ -37,20 +39,22 @@ class Learner(Generic[NetworkT, BatchT]):
         self.step_count = 0
 
     def learn(self, batch: BatchT, learning_rate: float) -> StepLoss:
-        """Take one step; return the loss before it, without its graph."""
+        """Take one step on the whole batch, of which each process has its own images; return the loss before it."""
         self.network.train()
         self._freeze()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate * group["rate"]
         # before the loss, so that old gradients and new activations are never held together
         self.optimiser.zero_grad(set_to_none=True)
-        step = self.way.loss(self.network, batch)
+        own, share = self.ranks.own(batch)
+        step = self.way.loss(self.network, own)
         step.loss.backward()  # type: ignore[no-untyped-call]
+        self.ranks.average(self.network, share)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.gradient_limit)
         self.optimiser.step()
         self._average()
         self.step_count += 1
-        return StepLoss(step.loss.detach(), step.figures)
+        return StepLoss(*self.ranks.figures(step.loss.detach(), step.figures, share))
 
     def _freeze(self) -> None:
         """Leave the weights that were taken alone in the first epochs; their normalisation follows the new images."""

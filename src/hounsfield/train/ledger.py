@@ -11,10 +11,11 @@ from typing import TypeVar
 import torch
 
 from hounsfield.errors import HounsfieldError
-from hounsfield.train.checkpoint import write_synced
+from hounsfield.train.checkpoint import clear_checkpoints, write_synced
 from hounsfield.train.history import EpochRecord, history_csv
 from hounsfield.train.memory import MemoryEstimate
 from hounsfield.train.plan import RunPlan
+from hounsfield.train.ranks import ALONE, Ranks
 from hounsfield.train.statement import software_versions
 
 PlanT = TypeVar("PlanT", bound=RunPlan)
@@ -26,9 +27,11 @@ class Ledger:
 
     Attributes:
         folder: where it is.
+        ranks: the processes of the run, of which the first one writes and the others only read.
     """
 
     folder: Path
+    ranks: Ranks = ALONE
 
     @property
     def checkpoints(self) -> Path:
@@ -47,15 +50,16 @@ class Ledger:
             HounsfieldError: ``E841``, it cannot be made or written to.
         """
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            write_synced(self.folder / "environment.json", _json(environment()))
+            if self.ranks.is_first:
+                self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self._write("environment.json", _json(environment()))
         except OSError as error:
             raise HounsfieldError("E841", found=self.folder.name, reason=error.strerror or "") from error
 
     def write_plan(self, plan: RunPlan, data_digest: str, memory: MemoryEstimate, command: str) -> None:
         """Write what the run obeys and what it sees; with the data it is all that a repetition needs."""
         document = {**plan_facts(plan, memory), "data_digest": data_digest, "command": command}
-        write_synced(self.folder / "plan.json", _json(document))
+        self._write("plan.json", _json(document))
 
     def read_plan(self, form: type[PlanT]) -> PlanT | None:
         """Return the plan of an earlier run in this folder, or None where there is none of this form."""
@@ -75,13 +79,21 @@ class Ledger:
 
     def write_history(self, history: Sequence[EpochRecord]) -> None:
         """Write the epochs as CSV."""
-        write_synced(self.folder / "epochs.csv", history_csv(history).encode())
+        self._write("epochs.csv", history_csv(history).encode())
 
     def write_file(self, name: str, raw: bytes) -> Path:
         """Write a file of the folder and return its path."""
-        path = self.folder / name
-        write_synced(path, raw)
-        return path
+        self._write(name, raw)
+        return self.folder / name
+
+    def forget(self) -> None:
+        """Remove every checkpoint of an earlier run."""
+        if self.ranks.is_first:
+            clear_checkpoints(self.checkpoints)
+
+    def _write(self, name: str, raw: bytes) -> None:
+        if self.ranks.is_first:
+            write_synced(self.folder / name, raw)
 
 
 def plan_facts(plan: RunPlan, memory: MemoryEstimate) -> dict[str, object]:

@@ -15,10 +15,12 @@ from hounsfield.train.checkpoint import Checkpoint, Progress, read_checkpoint, w
 from hounsfield.train.events import Talk
 from hounsfield.train.history import EpochRecord
 from hounsfield.train.learner import Learner
+from hounsfield.train.ranks import ALONE, Ranks
 from hounsfield.train.schedule import Schedule
-from hounsfield.train.way import BatchT, NetworkT, Way
+from hounsfield.train.way import BatchT, Measured, NetworkT, Way
 
 SCHEDULE, EARLY_STOP, TIME_LIMIT = "schedule", "early stop", "time limit"
+_NOTHING = Measured(0.0, {}, ())
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class _Epoch(NamedTuple):
 class Loop(Generic[NetworkT, BatchT]):
     """Training of one plan on one data set, resumable after every epoch."""
 
-    def __init__(self, way: Way[NetworkT, BatchT], folder: Path, talk: Talk) -> None:
+    def __init__(self, way: Way[NetworkT, BatchT], folder: Path, talk: Talk, ranks: Ranks = ALONE) -> None:
         """Set up the first state; nothing is read or written yet."""
         self.way = way
         self.plan = way.plan
         self.folder = folder
         self.talk = talk
-        self.learner = Learner(way)
+        self.ranks = ranks
+        self.learner = Learner(way, ranks)
         self.progress = Progress(way.plan.digest(), way.data_digest, epochs_planned=way.plan.learning.epochs)
         self.kept: dict[str, Tensor] = {}
 
@@ -54,11 +57,16 @@ class Loop(Generic[NetworkT, BatchT]):
         """Take up the newest whole checkpoint of this plan and these data; tell whether there was one.
 
         Raises:
-            HounsfieldError: ``E836``, the checkpoint belongs to another plan or other data.
+            HounsfieldError: ``E836``, the checkpoint belongs to another plan or other data; ``E942``, this process
+                does not see the checkpoint that the first one goes on from.
         """
-        found = read_checkpoint(self.folder)
-        if found is None:
+        found = read_checkpoint(self.folder) if self.ranks.is_first else None
+        epochs_done = self.ranks.told(found.progress.epochs_done if found else None)
+        if epochs_done is None:
             return False
+        found = found or read_checkpoint(self.folder)
+        if found is None or found.progress.epochs_done != epochs_done:
+            raise HounsfieldError("E942", folder=self.folder.parent.name, expected=epochs_done)
         if found.progress.plan_digest != self.progress.plan_digest:
             raise HounsfieldError("E836", folder=self.folder.parent.name, found="plan")
         if found.progress.data_digest != self.progress.data_digest:
@@ -98,7 +106,7 @@ class Loop(Generic[NetworkT, BatchT]):
                 return None
             batch = next(batches)
             rate = schedule.learning_rate(epoch * count + index)
-            torch.manual_seed(stream(self.plan.seed, "dropout", epoch, index))
+            torch.manual_seed(stream(self.plan.seed, "dropout", epoch, index, *self.ranks.place))
             step = self.learner.learn(batch, rate)
             loss = float(step.loss)
             if not np.isfinite(loss):
@@ -110,8 +118,7 @@ class Loop(Generic[NetworkT, BatchT]):
 
     def _conclude(self, epoch: int, done: _Epoch, started: float) -> None:
         """Measure the tuning part, decide what to keep and whether to stop, and write the checkpoint."""
-        tuning = self.way.measure(self.learner.averaged)
-        seconds = time.monotonic() - started
+        tuning, seconds = self.ranks.told(self._measured(started) if self.ranks.is_first else (_NOTHING, 0.0))
         record = EpochRecord(
             epoch + 1, done.learning_rate, done.loss, done.figures, tuning.loss, tuning.figures, tuning.score, seconds
         )
@@ -129,8 +136,13 @@ class Loop(Generic[NetworkT, BatchT]):
         self.progress = replace(self.progress, epochs_planned=self._epochs_in_time(), stopped_by="")
         self.progress = replace(self.progress, stopped_by=self._stop_reason())
         kept = {f"kept/{name}": tensor for name, tensor in self.kept.items()}
-        write_checkpoint(self.folder, Checkpoint(self.progress, self.learner.tensors() | kept))
+        if self.ranks.is_first:
+            write_checkpoint(self.folder, Checkpoint(self.progress, self.learner.tensors() | kept))
         self.talk(self.way.event(record, self.progress.epochs_planned))
+
+    def _measured(self, started: float) -> tuple[Measured, float]:
+        """Return what the averaged weights are worth on the whole tuning part, and the seconds of the epoch."""
+        return self.way.measure(self.learner.averaged), time.monotonic() - started
 
     def _epochs_in_time(self) -> int:
         """Return the epochs of the schedule; the first epoch's time shortens it once to end within the limit."""
@@ -149,7 +161,7 @@ class Loop(Generic[NetworkT, BatchT]):
 
     def _is_time_up(self, started: float) -> bool:
         limit = self.plan.time_limit_seconds
-        return limit is not None and self.progress.seconds + time.monotonic() - started > limit
+        return limit is not None and self.ranks.told(self.progress.seconds + time.monotonic() - started > limit)
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:

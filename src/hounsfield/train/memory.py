@@ -1,9 +1,11 @@
 """How much memory a run needs, estimated before it starts, against what the machine has."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from hounsfield.errors import HounsfieldError
 from hounsfield.model.networks.build import build_network
@@ -24,6 +26,9 @@ ALWAYS_BYTES = 10 * 2**20
 """What the first step takes for good, whatever the network: kernels made for it, and a batch as it is augmented."""
 MEASURED_AT_ONCE = 32
 """Images that a network is measured on at once: more take memory that learning does not, and are no faster."""
+
+Image = tuple[int, ...]
+"""Shape (channel, ...) of one image of a batch."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,34 @@ def estimate_memory(settings: NetworkSettings, case_count: int, batch_size: int)
     """
     sides = (settings.channels, settings.rows, settings.columns)
     saved = saved_by(lambda: build_network(settings), _class_loss, sides)
-    return estimate_of(saved, case_count * prod(sides) * FLOAT_BYTES, batch_size, MEASURED_AT_ONCE)
+    return estimate_step(saved, case_count * prod(sides) * FLOAT_BYTES, batch_size, MEASURED_AT_ONCE)
 
 
-def estimate_of(saved: Saved, images_bytes: int, batch_size: int, measured: int, case_bytes: int = 0) -> MemoryEstimate:
-    """Estimate for any network.
+def estimate_of(
+    build: Callable[[], nn.Module], sides: Image, images_bytes: int, batch_size: int, measured: int = 1
+) -> MemoryEstimate:
+    """Estimate for any network whose loss takes little beside its layers.
+
+    Args:
+        build: makes the network.
+        sides: (channel, ...) shape of one image of a batch.
+        images_bytes: what all prepared images take.
+        batch_size: images of a batch.
+        measured: images that the network is measured on at once.
+    """
+    return estimate_step(saved_by(build, _any_loss, sides), images_bytes, batch_size, measured)
+
+
+def _any_loss(network: nn.Module, images: Tensor) -> Tensor:
+    given = network(images)
+    parts = [given] if isinstance(given, Tensor) else list(given)
+    return torch.stack([(part.sigmoid() * part).sum() for part in parts]).sum()
+
+
+def estimate_step(
+    saved: Saved, images_bytes: int, batch_size: int, measured: int, case_bytes: int = 0
+) -> MemoryEstimate:
+    """Estimate from what a step saves.
 
     Args:
         saved: what it saves for one image.

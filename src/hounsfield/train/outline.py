@@ -15,6 +15,7 @@ from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.model.networks.build import build_network
 from hounsfield.train.events import Talk, TrainEvent, issue_event
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
+from hounsfield.train.fitting import Fit, fitted
 from hounsfield.train.gather import choose_parts
 from hounsfield.train.memory import MemoryEstimate
 from hounsfield.train.multi_scale import memory_at_sizes, with_sizes
@@ -57,8 +58,18 @@ class Outline:
         return memory_at_sizes(self.plan, count)
 
 
-def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> Outline:
+def outline_run(
+    data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk, earlier: Plan | None = None
+) -> Outline:
     """Read, examine, plan and split a data set; nothing is prepared yet.
+
+    Args:
+        data: the data set.
+        options: as a person gave them.
+        recipe: what else was asked for.
+        threads: of arithmetic.
+        talk: told of the issues of the data and of progress.
+        earlier: plan of the run that goes on.
 
     Raises:
         DatasetError: the data cannot be learned from; ``E871``, something would spoil a result and that was to refuse.
@@ -72,8 +83,14 @@ def outline_run(data: Path, options: TrainOptions, recipe: Recipe, threads: int,
     fingerprint = take_fingerprint(table, readable)
     _check_classes(recipe, table)
     wish = read_wish(options, recipe)
-    drawn = make_plan(options, wish.formed(recipe, options), fingerprint, table.class_names, threads)
-    draft = with_sizes(drawn, is_wanted=options.multi_scale or recipe.multi_scale)
+    formed, is_wanted = wish.formed(recipe, options), options.multi_scale or recipe.multi_scale
+    fit = Fit(
+        lambda wanted: with_sizes(
+            make_plan(wanted, formed, fingerprint, table.class_names, threads), is_wanted=is_wanted
+        ),
+        lambda plan: memory_at_sizes(plan, len(readable)),
+    )
+    draft = fitted(fit, options, recipe, earlier)
     plan, start = wish.begin(draft, draft.network, lambda: build_network(draft.network))
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))

@@ -17,6 +17,7 @@ from hounsfield.train.ledger import Ledger
 from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.packing import pack, rehearse
 from hounsfield.train.page import Story
+from hounsfield.train.ranks import OtherRankDone, join
 from hounsfield.train.recipe import Recipe, read_recipe
 from hounsfield.train.segmentation.run import train_masks
 from hounsfield.train.sequence.run import train_sequences
@@ -24,6 +25,9 @@ from hounsfield.train.setup import choose_threads, set_up
 from hounsfield.train.several.run import is_several, train_several
 from hounsfield.train.targets.run import Asked, find_targets, train_targets
 from hounsfield.train.transfer.start import refuse_start
+
+_OF_ANOTHER = TrainResult(Path(), Path(), Path(), "", (), 0, "", 0.0)
+"""What a process returns to the first one, which replaces it by its own result."""
 
 
 def train(data: Path, output: Path, options: TrainOptions | None = None, talk: Talk = silent) -> TrainResult:
@@ -57,9 +61,27 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
     wanted = options or TrainOptions()
     recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
     wanted = replace(wanted, name=wanted.name or recipe.model.name or output.name.split(".")[0])
-    ledger = Ledger(output.with_name(f"{output.name}.run"))
+    ranks = join()
+    ledger = Ledger(output.with_name(f"{output.name}.run"), ranks)
+    try:
+        return ranks.told(
+            _on_this_rank(Asked(data, wanted, recipe), output, ledger, talk if ranks.is_first else silent)
+        )
+    finally:
+        ranks.leave()
+
+
+def _on_this_rank(asked: Asked, output: Path, ledger: Ledger, talk: Talk) -> TrainResult:
+    """Do what this process has to do of a run; only what the first one returns counts."""
+    try:
+        return _train(asked, output, ledger, talk)
+    except OtherRankDone:
+        return _OF_ANOTHER
+
+
+def _train(asked: Asked, output: Path, ledger: Ledger, talk: Talk) -> TrainResult:
+    data, wanted, recipe = asked.data, asked.options, asked.recipe
     ledger.open()
-    asked = Asked(data, wanted, recipe)
     with stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
         if is_several(wanted, recipe):
             refuse_start(wanted, recipe, "several")

@@ -9,7 +9,6 @@ from hounsfield.cases.seen import SEEN_FILE, seen_json
 from hounsfield.cases.table import CaseTable
 from hounsfield.errors import HounsfieldError
 from hounsfield.machine import available_memory
-from hounsfield.train.checkpoint import clear_checkpoints
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.gather import gather_parts
 from hounsfield.train.ledger import Ledger, usable_cores
@@ -48,9 +47,9 @@ class Task:
 
 
 def choose_threads(options: TrainOptions, ledger: Ledger) -> int:
-    """Return the threads asked for, those of the run that goes on, or one for each core."""
+    """Return the threads asked for, those of the run that goes on, or one for each core that no other process takes."""
     earlier = ledger.read_threads() if options.resume else None
-    return options.threads or earlier or usable_cores()
+    return options.threads or earlier or max(1, usable_cores() // ledger.ranks.count)
 
 
 def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, talk: Talk) -> Task:
@@ -110,7 +109,7 @@ def enter_run(
         if unlike:
             raise HounsfieldError("E836", folder=ledger.folder.name, found=", ".join(unlike))
         return
-    clear_checkpoints(ledger.checkpoints)
+    ledger.forget()
     ledger.write_plan(plan, data_digest, memory, command)
 
 

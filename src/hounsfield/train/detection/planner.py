@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from torch import Tensor
 
 from hounsfield.cases.boxed import BoxTable
 from hounsfield.core.boxes import sides
@@ -13,7 +12,6 @@ from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.model.interface import AnchorLevel
 from hounsfield.model.networks.retina import STRIDES, Retina, RetinaSettings
 from hounsfield.train.detection.plan import DetectionPlan
-from hounsfield.train.held import saved_by
 from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_of
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Optimisation, Reason, SplitPlan
@@ -27,6 +25,8 @@ MOST_PIXELS = 448 * 448
 MULTIPLE = 16
 SAMPLES = 18_000
 """Images seen in a whole run, from which the number of epochs follows."""
+MEASURED_AT_ONCE = 8
+"""Images that a detector is measured on at once."""
 LONG_RATIO = 1.6
 """Rows against columns from which boxes get anchors of several ratios."""
 
@@ -157,10 +157,4 @@ def estimate_detection(plan: DetectionPlan, image_count: int) -> MemoryEstimate:
     form = plan.network
     sides_of = (form.channels, form.rows, form.columns)
     images_bytes = image_count * form.channels * form.rows * form.columns * FLOAT_BYTES
-    return estimate_of(saved_by(lambda: Retina(form), _box_loss, sides_of), images_bytes, plan.learning.batch_size, 8)
-
-
-def _box_loss(network: Retina, images: Tensor) -> Tensor:
-    """Stand for the loss of objects that are not known yet: it takes little beside the maps."""
-    logits, deltas = network(images)
-    return (logits.sigmoid() ** 2 * logits).sum() + (deltas * deltas).sum()
+    return estimate_of(lambda: Retina(form), sides_of, images_bytes, plan.learning.batch_size, MEASURED_AT_ONCE)

@@ -22,12 +22,16 @@ from hounsfield.train.detection.plan import DetectionPlan
 from hounsfield.train.detection.planner import estimate_detection, plan_detection
 from hounsfield.train.detection.way import Detection
 from hounsfield.train.events import Talk, TrainEvent
+from hounsfield.train.fitting import Fit, fitted
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import MemoryEstimate, check_memory
 from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.outline import tell_issues
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.setup import choose_threads, command_of, enter_run
+
+LEAST_IMAGES = 2
+"""Of a batch, where memory is short."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class BoxOutline:
         return estimate_detection(self.plan, sum(map(len, self.chosen.values())))
 
 
-def outline_boxes(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> BoxOutline:
+def outline_boxes(
+    data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk, earlier: DetectionPlan | None = None
+) -> BoxOutline:
     """Read, examine, plan and split a data set of boxes; nothing is prepared yet.
 
     Raises:
@@ -62,7 +68,12 @@ def outline_boxes(data: Path, options: TrainOptions, recipe: Recipe, threads: in
     table = read_boxed(data, options.class_names or tuple(entry.name for entry in recipe.classes) or None)
     found = examine_boxes(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
     tell_issues(table.name, found.issues, options, talk)
-    plan = plan_detection(options, recipe, table, found.shapes, threads)
+    fit = Fit(
+        lambda wanted: plan_detection(wanted, recipe, table, found.shapes, threads),
+        lambda plan: estimate_detection(plan, len(table)),
+        LEAST_IMAGES,
+    )
+    plan = fitted(fit, options, recipe, earlier)
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
     return BoxOutline(table, found, plan, choose_box_parts(table, found, plan.split))
@@ -79,7 +90,8 @@ def train_detector(
         HounsfieldError: ``E835`` too little memory, ``E836`` another run is in the folder, ``E837`` the loss is no
             number.
     """
-    outline = outline_boxes(data, options, recipe, choose_threads(options, ledger), talk)
+    earlier = ledger.read_plan(DetectionPlan) if options.resume else None
+    outline = outline_boxes(data, options, recipe, choose_threads(options, ledger), talk, earlier)
     plan, found = outline.plan, outline.examination
     memory = outline.memory
     check_memory(memory, available_memory())

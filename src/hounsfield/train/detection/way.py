@@ -16,12 +16,12 @@ from hounsfield.train.chance import generator_at
 from hounsfield.train.detection.augment import Objects, place_images
 from hounsfield.train.detection.parts import BoxPart, BoxParts
 from hounsfield.train.detection.plan import DetectionPlan
+from hounsfield.train.detection.planner import MEASURED_AT_ONCE
 from hounsfield.train.detection.targets import Targets, box_loss, decode, focal_loss, match_anchors
 from hounsfield.train.events import TrainEvent
 from hounsfield.train.history import EpochRecord
 from hounsfield.train.way import Measured, StepLoss
 
-_AT_ONCE = 8
 _MEASURED = (0.5, 0.75)
 """Overlaps that an epoch is measured at; all ten are for the end."""
 
@@ -125,9 +125,9 @@ class Detection:
     def _detect(self, network: Retina) -> tuple[list[Detections], float]:
         found, sums = [], []
         rows, columns = self.plan.network.rows, self.plan.network.columns
-        for start in range(0, len(self.tuning), _AT_ONCE):
-            numbers = range(start, min(start + _AT_ONCE, len(self.tuning)))
-            images = torch.from_numpy(self.tuning.images[start : start + _AT_ONCE])
+        for start in range(0, len(self.tuning), MEASURED_AT_ONCE):
+            numbers = range(start, min(start + MEASURED_AT_ONCE, len(self.tuning)))
+            images = torch.from_numpy(self.tuning.images[start : start + MEASURED_AT_ONCE])
             logits, deltas = network(images.contiguous(memory_format=torch.channels_last))
             sums.append(self._losses(logits, deltas, [objects_of(self.tuning, number) for number in numbers]))
             for number, said, shift in zip(numbers, logits.numpy(), deltas.numpy(), strict=True):

@@ -4,20 +4,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from hounsfield.cases.masked import read_masked
 from hounsfield.cases.masked_guard import MaskedExamination, examine_masked
 from hounsfield.cases.masked_table import MaskTable
 from hounsfield.errors import DatasetError, SettingsError
-from hounsfield.model.networks.unet import build_unet
+from hounsfield.model.networks.unet import UNet, build_unet
 from hounsfield.train.events import Talk, TrainEvent
+from hounsfield.train.fitting import Fit, fitted
+from hounsfield.train.held import saved_by
 from hounsfield.train.ledger import Ledger
-from hounsfield.train.memory import MemoryEstimate, estimate_of
+from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_step
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.outline import tell_issues
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.segmentation.fingerprint import MaskFingerprint, take_mask_fingerprint
 from hounsfield.train.segmentation.gather import choose_masked_parts, gather_masked_parts
+from hounsfield.train.segmentation.objective import supervised_loss
 from hounsfield.train.segmentation.patches import PreparedParts
 from hounsfield.train.segmentation.plan import SegmentationPlan
 from hounsfield.train.segmentation.planner import make_mask_plan
@@ -26,6 +31,10 @@ from hounsfield.train.transfer.start import Start, read_wish
 
 IMAGE_BYTES, MASK_BYTES = 2, 5
 """Of a prepared sample: half precision, and a label with the number of its object."""
+LEAST_PATCHES = 2
+"""Of a batch, where memory is short."""
+COPIES_OF_PROBABILITIES = 3
+"""Sums over the patches, their mean, and what is measured of it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,9 @@ class MaskOutline:
         return estimate_mask_memory(self.plan, self.fingerprint.shape, sum(map(len, self.chosen.values())))
 
 
-def outline_masks(data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk) -> MaskOutline:
+def outline_masks(
+    data: Path, options: TrainOptions, recipe: Recipe, threads: int, talk: Talk, earlier: SegmentationPlan | None = None
+) -> MaskOutline:
     """Read, examine, plan and split a data set of masks; nothing is prepared yet.
 
     Raises:
@@ -97,7 +108,14 @@ def outline_masks(data: Path, options: TrainOptions, recipe: Recipe, threads: in
         raise DatasetError("E862", part="training", found=0, expected=2)
     found = take_mask_fingerprint(table, usable)
     wish = read_wish(options, recipe)
-    draft = make_mask_plan(options, wish.formed(recipe, options), found, table, threads)
+    formed = wish.formed(recipe, options)
+    fit = Fit(
+        lambda wanted: make_mask_plan(wanted, formed, found, table, threads),
+        lambda plan: estimate_mask_memory(plan, found.shape, len(usable)),
+        LEAST_PATCHES,
+        lambda plan: min(plan.network.patch[1:]),
+    )
+    draft = fitted(fit, options, recipe, earlier)
     plan, start = wish.begin(draft, draft.network, lambda: build_unet(draft.network))
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
@@ -113,7 +131,8 @@ def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledg
         SettingsError: an option or the recipe is wrong.
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
-    found = outline_masks(data, options, recipe, choose_threads(options, ledger), talk)
+    earlier = ledger.read_plan(SegmentationPlan) if options.resume else None
+    found = outline_masks(data, options, recipe, choose_threads(options, ledger), talk, earlier)
     table, examination = found.table, found.examination
     estimate = found.memory
     tell_memory(estimate, talk)
@@ -127,11 +146,18 @@ def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledg
 
 def estimate_mask_memory(plan: SegmentationPlan, shape: tuple[int, int, int], case_count: int) -> MemoryEstimate:
     """Estimate what a run holds at its peak, from the median shape (slice, row, column) and the form of the network."""
-    network = plan.network
+    network, samples = plan.network, int(np.prod(shape))
     patch = network.patch[1:] if network.is_planar else network.patch
-    samples = case_count * int(np.prod(shape))
-    images_bytes = samples * (network.channels * IMAGE_BYTES + MASK_BYTES)
-    return estimate_of(lambda: build_unet(network), (network.channels, *patch), images_bytes, plan.learning.batch_size)
+    saved = saved_by(lambda: build_unet(network), _mask_loss, (network.channels, *patch))
+    slab = min(network.patch[0], shape[0]) * shape[1] * shape[2] * len(plan.learned_names)
+    case_bytes = FLOAT_BYTES * (network.channels * samples + COPIES_OF_PROBABILITIES * slab)
+    images_bytes = case_count * samples * (network.channels * IMAGE_BYTES + MASK_BYTES)
+    return estimate_step(saved, images_bytes, plan.learning.batch_size, 1, case_bytes)
+
+
+def _mask_loss(network: UNet, images: Tensor) -> Tensor:
+    masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.int64)
+    return supervised_loss(network.all_logits(images), masks)
 
 
 def _named(table: MaskTable, options: TrainOptions, recipe: Recipe) -> MaskTable:

@@ -17,6 +17,7 @@ from hounsfield.core.quality import QualityIssue
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
+from hounsfield.train.fitting import Fit, fitted
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_memory, estimate_of
@@ -122,7 +123,9 @@ def train_several(asked: Asked, output: Path, ledger: Ledger, talk: Talk) -> Tra
     return conclude(story, packed.weights_digest, ledger, output)
 
 
-def outline_several(asked: Asked, found: SeveralTable, threads: int, talk: Talk) -> SeveralOutline:
+def outline_several(
+    asked: Asked, found: SeveralTable, threads: int, talk: Talk, earlier: SeveralPlan | None = None
+) -> SeveralOutline:
     """Examine, plan and split a data set of several heads; nothing is prepared yet.
 
     Raises:
@@ -136,8 +139,13 @@ def outline_several(asked: Asked, found: SeveralTable, threads: int, talk: Talk)
     examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
     issues = (*examination.issues, *few_cases(table, examination))
     tell_issues(table.name, issues, options, talk)
-    seen = take_fingerprint(table, sorted(set(range(len(table))) - set(examination.unreadable)))
-    draft = make_several_plan(options, recipe, seen, found, threads)
+    readable = sorted(set(range(len(table))) - set(examination.unreadable))
+    seen = take_fingerprint(table, readable)
+    fit = Fit(
+        lambda wanted: make_several_plan(wanted, recipe, seen, found, threads),
+        lambda plan: estimate_memory(plan.network, len(readable), plan.learning.batch_size),
+    )
+    draft = fitted(fit, options, recipe, earlier)
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
     chosen = choose_parts(table, examination, draft.split)
@@ -154,7 +162,8 @@ def set_up_several(asked: Asked, found: SeveralTable, ledger: Ledger, talk: Talk
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
     options, recipe = asked.options, asked.recipe
-    outline = outline_several(asked, found, choose_threads(options, ledger), talk)
+    earlier = ledger.read_plan(SeveralPlan) if options.resume else None
+    outline = outline_several(asked, found, choose_threads(options, ledger), talk, earlier)
     table, examination, draft = found.table, outline.examination, outline.plan
     estimate = outline.memory
     tell_memory(estimate, talk)

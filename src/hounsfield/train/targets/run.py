@@ -15,6 +15,7 @@ from hounsfield.model.networks.build import build_network
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
+from hounsfield.train.fitting import Fit, fitted
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import MemoryEstimate
@@ -132,7 +133,9 @@ class TargetOutline:
         return memory_at_sizes(self.plan, count)
 
 
-def outline_targets(asked: Asked, found: TargetTable, threads: int, talk: Talk) -> TargetOutline:
+def outline_targets(
+    asked: Asked, found: TargetTable, threads: int, talk: Talk, earlier: TargetPlan | None = None
+) -> TargetOutline:
     """Examine, plan and split a data set of targets; nothing is prepared yet.
 
     Raises:
@@ -148,8 +151,12 @@ def outline_targets(asked: Asked, found: TargetTable, threads: int, talk: Talk) 
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
     seen = take_fingerprint(table, readable)
     wish = read_wish(options, recipe)
-    bare = make_target_plan(options, wish.formed(recipe, options), seen, found, threads)
-    drawn = with_sizes(bare, is_wanted=options.multi_scale or recipe.multi_scale)
+    formed, is_wanted = wish.formed(recipe, options), options.multi_scale or recipe.multi_scale
+    fit = Fit(
+        lambda wanted: with_sizes(make_target_plan(wanted, formed, seen, found, threads), is_wanted=is_wanted),
+        lambda plan: memory_at_sizes(plan, len(readable)),
+    )
+    drawn = fitted(fit, options, recipe, earlier)
     draft, start = wish.begin(drawn, drawn.network, lambda: build_network(drawn.network))
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
@@ -167,7 +174,8 @@ def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk)
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
     options, recipe = asked.options, asked.recipe
-    outline = outline_targets(asked, found, choose_threads(options, ledger), talk)
+    earlier = ledger.read_plan(TargetPlan) if options.resume else None
+    outline = outline_targets(asked, found, choose_threads(options, ledger), talk, earlier)
     table, examination, draft = found.table, outline.examination, outline.plan
     estimate = outline.memory
     tell_memory(estimate, talk)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.timeout(900)
 
 from hounsfield.errors import HounsfieldError  # noqa: E402
 from hounsfield.train.checkpoint import read_checkpoint  # noqa: E402
@@ -62,7 +63,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[Any]]
         )
     said = []
     for process in processes:
-        out, err = process.communicate(timeout=290)
+        out, err = process.communicate(timeout=800)
         lines = [json.loads(line) for line in out.splitlines() if line[:1] in '{"']
         assert lines, err[-2000:]
         said.append(lines)

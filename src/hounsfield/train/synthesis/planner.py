@@ -10,7 +10,7 @@ from hounsfield.errors import SettingsError
 from hounsfield.model.networks.gan import Adversaries
 from hounsfield.model.networks.gan_catalogue import SIDES, GanSettings
 from hounsfield.train.fingerprint import Fingerprint
-from hounsfield.train.memory import MemoryEstimate, estimate_of
+from hounsfield.train.memory import ALWAYS_BYTES, MemoryEstimate, estimate_of
 from hounsfield.train.outline import Outline
 from hounsfield.train.plan import Reason
 from hounsfield.train.recipe import faults_of
@@ -102,4 +102,5 @@ def estimate_synthesis(plan: SynthesisPlan, case_count: int) -> MemoryEstimate:
     images = case_count * form.channels * form.side**2 * 4
     sides = (form.latent + form.class_count,)
     one = estimate_of(lambda: Adversaries(form), sides, images, plan.learning.batch_size)
-    return MemoryEstimate(one.images_bytes, one.weights_bytes, _DISCRIMINATOR_RUNS * one.batch_bytes)
+    batch = _DISCRIMINATOR_RUNS * (one.batch_bytes - ALWAYS_BYTES) + ALWAYS_BYTES
+    return MemoryEstimate(one.images_bytes, one.weights_bytes, batch)

@@ -347,7 +347,8 @@ def folder(tmp_path_factory):
     options = TrainOptions(network="small-residual", epochs=1, threads=1, name="origin", size=28)
     recipe = found / "origin.toml"
     recipe.write_text(
-        '[model]\nlicence = "CC-BY-4.0"\n[network]\nwidths = [8, 16]\ndepths = [1, 1]\nstrides = [2, 2]\n'
+        '[model]\nlicence = "CC-BY-4.0"\n[network]\nwidths = [8, 16]\ndepths = [1, 1]\nstrides = [2, 2]\n',
+        encoding="utf-8",
     )
     train(found / "data", found / "origin.model", replace(options, recipe=recipe))
     return found

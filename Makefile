@@ -139,7 +139,7 @@ starters-masks: $(VENV)/.stamp-full ## train the models of masks (nuclei, retina
 	$(call say,"Training the models of masks from $(DATA): hours on two cores")
 	@mkdir -p build
 	@$(call train_masks,nuclei,$(DATA)/nuclei) && cp build/nuclei.model $(STARTERS)/
-	@$(call train_masks,retina-vessels,$(DATA)/retina_vessels)
+	@$(call train_masks,retina-vessels,$(DATA)/retina_vessels) && cp build/retina-vessels.model $(STARTERS)/
 	@$(call train_masks,cardiac-mri,$(DATA)/cardiac_mri)
 
 train_masks = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \

@@ -107,7 +107,8 @@ def stratified(table: CaseTable, heads: tuple[Head, ...], values: tuple[Values, 
         shown.append(found)
         names += [f"{head.name} {end}" for end in ends]
     strata, strata_names = rarest_strata(table, np.concatenate(shown, axis=1), tuple(names))
-    strata = _joined(strata, np.isfinite(np.concatenate(values, axis=1)).any(axis=1), table)
+    has_any = np.asarray(np.isfinite(np.concatenate(values, axis=1)).any(axis=1))
+    strata = _joined(strata, has_any, table)
     present, index = np.unique(strata, return_inverse=True)
     kept = tuple(strata_names[place] for place in present)
     return SeveralTable(with_strata(table, index, kept, np.concatenate(values, axis=1)), heads, values)

@@ -83,7 +83,7 @@ class Generator:
         image = np.asarray(self._session.run([self._network.logits], feed)[0], dtype=np.float32)[0]
         if not np.isfinite(image).all():
             raise ModelError("E522", model=self.package.identity.name, output=self._network.logits)
-        return np.clip(image, 0, 1, dtype=np.float32)
+        return np.asarray(np.clip(image, 0, 1), dtype=np.float32)
 
 
 def codes(label: int, class_count: int, latent: int, count: int, seed: int) -> Images:

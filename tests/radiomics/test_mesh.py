@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import dblquad
+from scipy.optimize import minimize
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
@@ -123,3 +124,21 @@ def test_the_least_ellipsoid_holds_all_points_and_is_no_larger_than_a_ball() -> 
     hull = Hull(points)
     reach = np.linalg.norm(points - points.mean(0), axis=1).max()
     assert hull.solid.volume_mm3 < hull.least_ellipsoid.volume_mm3 < 4 / 3 * np.pi * reach**3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_turned_box_that_a_search_finds_is_smaller(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    inside = np.zeros((14, 30, 30), dtype=bool)
+    for centre in chance.uniform((3, 8, 8), (11, 22, 22), (3, 3)):
+        index = np.indices(inside.shape) - centre[:, None, None, None]
+        inside |= (index[0] / 3) ** 2 + (index[1] / 6) ** 2 + (index[2] / 7) ** 2 < 1
+    hull = Hull(outer_points(inside, (3.0, 0.977, 0.977)))
+
+    def volume(turn: np.ndarray) -> float:
+        return float(np.ptp(hull.corners @ Rotation.from_rotvec(turn).as_matrix(), axis=0).prod())
+
+    turns = Rotation.random(150, random_state=seed).as_rotvec()
+    starts = sorted(turns, key=volume)[:3]
+    least = min(minimize(volume, start, method="Nelder-Mead", options={"maxiter": 150}).fun for start in starts)
+    assert hull.oriented_box.volume_mm3 <= least * (1 + 5e-3)

@@ -16,8 +16,8 @@ LEGENDRE_TERMS = 20
 """Terms of the series for the area of an ellipsoid (IBSI 3.1.20)."""
 ELLIPSOID_TOLERANCE = 1e-4
 ELLIPSOID_ROUNDS = 2000
-REFINED = 6
-"""Boxes on faces that are turned to the least rectangle."""
+ANGLES, REFINED = 6, 24
+"""Angles tried on each face, and the number of faces that are given the least rectangle."""
 _MANY = 3000
 """Corners of a hull beyond which they are compared in parts."""
 
@@ -71,19 +71,23 @@ class Hull:
     def oriented_box(self) -> Solid:
         """The least box by volume that lies with one side on a face of the hull.
 
-        Boxes along the longest edge of each face are tried first; the best of them are then turned on their face to
-        the least rectangle about it. The true least box may touch the hull with edges alone (O'Rourke 1985), and is
-        then a little smaller.
+        On every face boxes are tried at a few angles; the best faces are then given the least rectangle about them. The
+        true least box may touch the hull with edges alone (O'Rourke 1985), and is then a little smaller.
         """
         from hounsfield.radiomics.solid_kernels import box_sides
 
         axes = self._face_axes()
-        sides = np.empty((len(axes), 3))
-        box_sides(np.ascontiguousarray(self.corners.T), axes, sides)
+        angles = np.arange(ANGLES) * (np.pi / 2 / ANGLES)
+        turned = np.stack([axes[:, 1] * np.cos(angle) + axes[:, 2] * np.sin(angle) for angle in angles], 1)
+        across = np.cross(axes[:, None, 0], turned)
+        tried = np.stack([np.broadcast_to(axes[:, None, 0], turned.shape), turned, across], 2)
+        sides = np.empty((len(axes) * ANGLES, 3))
+        box_sides(np.ascontiguousarray(self.corners.T), np.ascontiguousarray(tried.reshape(-1, 3, 3)), sides)
+        least = sides.prod(axis=1).reshape(-1, ANGLES).min(axis=1)
         best = self.bounding_box
-        for index in sides.prod(axis=1).argsort()[:REFINED]:
-            height, flat = sides[index, 0], self.corners @ axes[index, 1:].T
-            found = box(np.array([height, *_least_rectangle(flat)]))
+        for index in least.argsort()[:REFINED]:
+            flat = self.corners @ axes[index, 1:].T
+            found = box(np.array([sides[index * ANGLES, 0], *_least_rectangle(flat)]))
             best = found if found.volume_mm3 < best.volume_mm3 else best
         return best
 

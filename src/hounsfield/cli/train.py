@@ -59,6 +59,9 @@ def train(
     trunk_rate: TrunkRate = None,
     strict: Strict = False,
     task: Task = "auto",
+    generator: Annotated[
+        str | None, typer.Option("--generator", help="Fill rare training classes with images of this generator.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -87,6 +90,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         task=task,
+        generator=generator,
         resume=resume,
         modality=modality,
         multi_scale=multi_scale,

@@ -3,6 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.core.geometry import Calibration, VolumeGeometry
+from hounsfield.core.quantities import Quantity
+from hounsfield.core.volume import Volume
 from hounsfield.errors import ModelError, OutOfScope
 from hounsfield.model.interface import GeneratorInterface
 from hounsfield.model.network_check import check_network
@@ -92,3 +95,10 @@ def codes(label: int, class_count: int, latent: int, count: int, seed: int) -> I
     wanted = np.zeros((count, class_count))
     wanted[:, label] = 1
     return np.concatenate([np.reshape(noise, (count, latent)), wanted], axis=1).astype(np.float32)
+
+
+def picture_of(image: Images) -> Volume:
+    """Return a picture (channel, row, column) in 0..1 as a display volume of one slice."""
+    rows, columns = image.shape[1:]
+    array = image if len(image) == 1 else image[:, None]
+    return Volume(array, VolumeGeometry((1, rows, columns), calibration=Calibration.NONE), Quantity.DISPLAY)

@@ -99,14 +99,23 @@ class Preparer:
 
     def prepare(self, image: CaseImage) -> npt.NDArray[np.float32]:
         """Return (channel, row, column) of the middle slice."""
-        return np.asarray(self._applied(_middle(self._source(image)))[0])
+        return self.of(image.volume)
+
+    def of(self, volume: Volume) -> npt.NDArray[np.float32]:
+        """Return (channel, row, column) of the middle slice of a volume.
+
+        Raises:
+            PrepareError: a step cannot be applied.
+            DatasetError: ``E840``, the steps do not lead to the network's input.
+        """
+        return np.asarray(self._applied(_middle(self._source(volume)))[0])
 
     def frames(self, image: CaseImage) -> npt.NDArray[np.float32]:
         """Return (frame, channel, row, column) of the slices that the steps leave, prepared together."""
-        return self._applied(self._source(image))
+        return self._applied(self._source(image.volume))
 
-    def _source(self, image: CaseImage) -> Volume:
-        return to_display(image.volume) if self.is_display else image.volume
+    def _source(self, volume: Volume) -> Volume:
+        return to_display(volume) if self.is_display else volume
 
     def _applied(self, volume: Volume) -> npt.NDArray[np.float32]:
         prepared, _ = apply_steps(self.steps, volume)

@@ -47,6 +47,9 @@ class TrainOptions:
     trunk_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of the weights taken, as a share of the run's; 0.3 by default."}
     )
+    generator: str | None = field(
+        default=None, metadata={"help": "Generator whose synthetic images fill rare classes of the training part."}
+    )
     resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
     strict: bool = field(default=False, metadata={"help": "Refuse data with anything that would spoil a result."})
     class_names: tuple[str, ...] = field(

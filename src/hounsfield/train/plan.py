@@ -139,6 +139,22 @@ class OutsidePlan(_Document):
     shrinkage: float = Field(0.1, ge=0, le=1)
 
 
+class SyntheticPlan(_Document):
+    """Synthetic images behind those of the training part (``train.filling``).
+
+    Attributes:
+        generator: name of the package that makes them.
+        weights_digest: of its network.
+        counts: images of each class.
+        seed: of the noise.
+    """
+
+    generator: str
+    weights_digest: str
+    counts: tuple[int, ...]
+    seed: int = 0
+
+
 class Reason(_Document):
     """Why the plan chose as it did; the sentence is in the catalogue."""
 
@@ -208,11 +224,19 @@ class Plan(RunPlan):
     clusters: str = ""
     decoys: DecoyPlan | None = None
     outside: OutsidePlan | None = None
+    synthetic: SyntheticPlan | None = None
 
     @property
     def network_name(self) -> str:
         """Name of the network."""
         return self.network.name
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides the weights; a plan without synthetic images is what it was before there were any."""
+        found = super().deciding()
+        if self.synthetic is None:
+            del found["synthetic"]
+        return found
 
 
 def differences(found: RunPlan, expected: RunPlan) -> tuple[str, ...]:

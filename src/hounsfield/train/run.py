@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hounsfield.cases.task import LearningTask, task_of
-from hounsfield.errors import HounsfieldError
+from hounsfield.errors import HounsfieldError, SettingsError
 from hounsfield.train.chance import settled
 from hounsfield.train.classification import Classification
 from hounsfield.train.conclude import conclude, learn
@@ -83,6 +83,8 @@ def _train(asked: Asked, output: Path, ledger: Ledger, talk: Talk) -> TrainResul
     data, wanted, recipe = asked.data, asked.options, asked.recipe
     ledger.open()
     with stopped_on_request(ledger), settled(choose_threads(wanted, ledger)):
+        if wanted.generator is not None:
+            _require_classes(asked)
         if is_several(wanted, recipe):
             refuse_start(wanted, recipe, "several")
             return train_several(asked, output, ledger, talk)
@@ -108,6 +110,18 @@ def _train(asked: Asked, output: Path, ledger: Ledger, talk: Talk) -> TrainResul
         issues, data_digest = task.examination.issues, task.parts.digest
         story = Story(task.plan, manifest, outcome.progress, assessments, issues, data_digest)
         return conclude(story, digest, ledger, output)
+
+
+def _require_classes(asked: Asked) -> None:
+    """Refuse to fill what has no classes that could be rare.
+
+    Raises:
+        SettingsError: ``E929``.
+    """
+    drawn = task_of(asked.data) if asked.options.task == "auto" else None
+    found = None if drawn not in (None, LearningTask.CLASSIFICATION) else find_targets(asked)
+    if is_several(asked.options, asked.recipe) or drawn not in (None, LearningTask.CLASSIFICATION) or found is not None:
+        raise SettingsError("E929", found=found.task if found is not None else drawn or "several")
 
 
 @contextmanager

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hounsfield.cases.guard import Examination
 from hounsfield.cases.seen import SEEN_FILE, seen_json
 from hounsfield.cases.table import CaseTable
 from hounsfield.errors import HounsfieldError
 from hounsfield.machine import available_memory
-from hounsfield.train.events import Talk, TrainEvent
-from hounsfield.train.gather import gather_parts
+from hounsfield.prepare.sequence import build_steps
+from hounsfield.train.events import Talk, TrainEvent, issue_event
+from hounsfield.train.filling import Filler, fill, open_filler
+from hounsfield.train.gather import Preparer, gather_parts
 from hounsfield.train.ledger import Ledger, usable_cores
 from hounsfield.train.memory import MemoryEstimate, check_memory, estimate_memory
 from hounsfield.train.options import TrainOptions
-from hounsfield.train.outline import outline_run, with_range
+from hounsfield.train.outline import Outline, outline_run, with_range
 from hounsfield.train.parts import Parts, PartSizes
-from hounsfield.train.plan import Plan, RunPlan, differences
+from hounsfield.train.plan import Plan, Reason, RunPlan, differences
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.transfer.start import Start
 
@@ -56,22 +60,52 @@ def set_up(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledger, ta
     """Read, examine, plan, split and prepare a data set.
 
     Raises:
-        DatasetError: the data cannot be learned from; ``E871``, something would spoil a result and that was to refuse.
+        DatasetError: the data cannot be learned from; ``E871``, something would spoil a result and that was to refuse;
+            ``E928``, the generator has seen images that are held back.
         SettingsError: an option or the recipe is wrong.
         HounsfieldError: ``E835`` too little memory, ``E836`` the run to go on with obeys another plan.
     """
     earlier = ledger.read_plan(Plan) if options.resume else None
     found = outline_run(data, options, recipe, choose_threads(options, ledger), talk, earlier)
     table, examination, draft, chosen = found.table, found.examination, found.plan, found.chosen
-    estimate = estimate_memory(draft.network, sum(map(len, chosen.values())), draft.learning.batch_size)
+    filler = None
+    if options.generator is not None:
+        filler = open_filler(options.generator, draft.threads)
+        draft = _with_filling(draft, found, filler, talk)
+    case_count = sum(map(len, chosen.values())) + sum(draft.synthetic.counts if draft.synthetic else ())
+    estimate = estimate_memory(draft.network, case_count, draft.learning.batch_size)
     tell_memory(estimate, talk)
-    parts = gather_parts(table, examination, chosen, draft, recipe.model.input.quantity, talk)
+    quantity = recipe.model.input.quantity
+    parts = gather_parts(table, examination, chosen, draft, quantity, talk)
     tell_parts(parts.sizes, len(table), talk)
     plan = with_range(draft, recipe, parts)
+    if filler is not None and plan.synthetic is not None:
+        preparer = Preparer(build_steps(list(plan.prepare)), quantity, plan)
+        parts = fill(parts, filler, plan.synthetic, plan.class_names, preparer.of)
     command = command_of(data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
     ledger.write_file(SEEN_FILE, seen_json({part: _digests(examination, own) for part, own in chosen.items()}))
     return Task(table, examination, recipe, plan, parts, ledger, command, found.start)
+
+
+def _with_filling(plan: Plan, found: Outline, filler: Filler, talk: Talk) -> Plan:
+    """Return the plan with the synthetic images that fill the rare classes of the training part, and say so.
+
+    Raises:
+        DatasetError: ``E927``, ``E928``.
+    """
+    digests = {part: _digests(found.examination, own) for part, own in found.chosen.items()}
+    for issue in filler.check(digests):
+        talk(issue_event(issue))
+    own = found.table.labels[list(found.chosen["training"])]
+    counts = np.bincount(own, minlength=len(plan.class_names)).tolist()
+    wanted = filler.plan(plan.class_names, counts, plan.seed)
+    rows = zip(plan.class_names, counts, wanted.counts, strict=True)
+    said = ", ".join(f"{name} {real} + {made}" for name, real, made in rows)
+    facts: dict[str, str | int | float] = {"classes": said, "model": wanted.generator}
+    reason = Reason(choice="synthetic", key="ui.train.reason.synthetic", facts=facts)
+    talk(TrainEvent(reason.key, reason.facts))
+    return plan.model_copy(update={"synthetic": wanted, "reasons": (*plan.reasons, reason)})
 
 
 def _digests(examination: Examination, indices: Sequence[int]) -> list[str]:

@@ -23,10 +23,10 @@ from hounsfield.model.interface import (
     SequenceInterface,
 )
 from hounsfield.model.manifest import CalibrationEntry, ClassEntry, ConceptEntry, Manifest, OperatingPointEntry
-from hounsfield.model.statements import Bilingual, DataSource, IntervalEntry, Metric
+from hounsfield.model.statements import Bilingual, DataSource, DataStatement, IntervalEntry, Metric
 from hounsfield.train.assess import Assessment
 from hounsfield.train.parts import Parts, PartSizes
-from hounsfield.train.plan import Plan
+from hounsfield.train.plan import Plan, SyntheticPlan
 from hounsfield.train.recipe import ClassFacts, Recipe, faults_of
 from hounsfield.train.transfer.statement import origin_limits, with_origin
 
@@ -86,7 +86,10 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
             ),
             explanation=_explanation(made.interface),
             out_of_distribution=_outside(plan, made.interface),
-            data=with_origin(facts.data.model_copy(update=data_counts(recipe, parts.sizes, data_name)), plan.transfer),
+            data=with_synthetic(
+                with_origin(facts.data.model_copy(update=data_counts(recipe, parts.sizes, data_name)), plan.transfer),
+                plan.synthetic,
+            ),
             licence=facts.licence,
             metrics=[
                 metric_entry(item, name, interval, data_name)
@@ -97,6 +100,7 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
                 *facts.limits,
                 *data_limits(parts.sizes, data_name, has_own=bool(facts.limits)),
                 *origin_limits(plan.transfer),
+                *synthetic_limits(plan.synthetic),
             ],
             command=facts.command or made.command,
             seed=plan.seed,
@@ -221,6 +225,26 @@ def data_counts(recipe: Recipe, sizes: PartSizes, data_name: str) -> dict[str, o
     if not stated.split:
         counts["split"] = "parts as the source declares them, else whole groups (patient, near copies) drawn by class"
     return counts
+
+
+def with_synthetic(data: DataStatement, plan: SyntheticPlan | None) -> DataStatement:
+    """Return what a manifest says of the data, with the synthetic images of the training part counted by themselves."""
+    if plan is None or not sum(plan.counts):
+        return data
+    count, name = sum(plan.counts), f"synthetic images of {plan.generator}"
+    source = DataSource(name=name, images=count, use="training part only; they show no patient")
+    real = [
+        item.model_copy(update={"images": item.images - count}) if item.images and len(data.sources) == 1 else item
+        for item in data.sources
+    ]
+    return data.model_copy(update={"sources": [*real, source]})
+
+
+def synthetic_limits(plan: SyntheticPlan | None) -> list[Bilingual]:
+    """Return the limit of a model that learned from synthetic images too."""
+    if plan is None or not sum(plan.counts):
+        return []
+    return [bilingual("ui.train.limit.synthetic", count=sum(plan.counts), model=plan.generator)]
 
 
 def metric_entry(assessment: Assessment, name: str, interval: Interval, data_name: str) -> Metric:

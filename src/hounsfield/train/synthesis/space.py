@@ -3,10 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from hounsfield.core.geometry import Calibration, VolumeGeometry
-from hounsfield.core.quantities import Quantity
-from hounsfield.core.volume import Volume
 from hounsfield.model.features import FeatureNetwork
+from hounsfield.model.generator import picture_of
 from hounsfield.model.package import ModelPackage
 from hounsfield.prepare.sequence import apply_steps, build_steps
 
@@ -37,10 +35,3 @@ class FeatureSpace:
         prepared = [apply_steps(self._steps, picture_of(image))[0] for image in images]
         grids = [item.array[:, 0] if item.is_colour else item.array for item in prepared]
         return self._network.of(np.stack(grids))
-
-
-def picture_of(image: Images) -> Volume:
-    """Return a picture (channel, row, column) in 0..1 as a display volume of one slice."""
-    rows, columns = image.shape[1:]
-    array = image if len(image) == 1 else image[:, None]
-    return Volume(array, VolumeGeometry((1, rows, columns), calibration=Calibration.NONE), Quantity.DISPLAY)

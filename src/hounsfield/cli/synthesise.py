@@ -22,18 +22,24 @@ from hounsfield.cli.training_flags import (
     words,
 )
 
+Side = Annotated[int | None, typer.Option("--size", help="Side of the images: 32, 64 or 128 pixels.")]
+Game = Annotated[
+    Literal["minimax", "saturating", "hinge", "least-squares"],
+    typer.Option("--game", help="What the two networks lower."),
+]
+Features = Annotated[str, typer.Option("--features", help="Model whose features judge the images; not Inception's.")]
+Licence = Annotated[str, typer.Option("--licence", help="Licence of the weights.")]
+ByTraining = Annotated[
+    bool, typer.Option("--judge-by-training", help="Train classifiers on synthetic and on real images too.")
+]
+
 
 def synthesise(
     data: Annotated[Path, typer.Argument(help="Class folders, arrays (npz, idx), or a CSV or Excel manifest.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The generator to write, such as G.model.")],
-    size: Annotated[int | None, typer.Option("--size", help="Side of the images: 32, 64 or 128 pixels.")] = None,
-    game: Annotated[
-        Literal["minimax", "saturating", "hinge", "least-squares"],
-        typer.Option("--game", help="What the two networks lower."),
-    ] = "minimax",
-    features: Annotated[
-        str, typer.Option("--features", help="Model whose features judge the images; not Inception's.")
-    ] = "body-part",
+    size: Side = None,
+    game: Game = "minimax",
+    features: Features = "body-part",
     seed: Seed = None,
     epochs: Epochs = None,
     time: Time = None,
@@ -41,9 +47,10 @@ def synthesise(
     learning_rate: LearningRate = None,
     classes: Classes = None,
     name: Name = None,
-    licence: Annotated[str, typer.Option("--licence", help="Licence of the weights.")] = "not stated",
+    licence: Licence = "not stated",
     threads: Arithmetic = None,
     strict: Strict = False,
+    judge_by_training: ByTraining = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -68,6 +75,7 @@ def synthesise(
         size=size,
         game=game,
         features=features,
+        judges_by_training=judge_by_training,
         seed=seed,
         epochs=epochs,
         time_limit_seconds=seconds,

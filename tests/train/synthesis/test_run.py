@@ -41,7 +41,7 @@ def options(place):
 @pytest.fixture(scope="module")
 def made(place, options):
     said = []
-    return synthesise(place / "data", place / "one.model", options, said.append), said
+    return synthesise(place / "data", place / "one.model", replace(options, judges_by_training=True), said.append), said
 
 
 def test_the_package_makes_images_of_each_class(made):
@@ -94,6 +94,17 @@ def test_the_page_speaks_both_languages_and_loads_nothing(made):
         assert word.lower() in page.lower()
     assert page.count("data:image/png;base64,") == 4
     assert not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_classifiers_of_both_kinds_are_tested_on_the_same_real_images(made):
+    figures = json.loads((made[0].run_folder / "synthesis.json").read_text(encoding="utf-8"))["trained_on"]
+    assert set(figures) == {"synthetic", "real"}
+    assert set(figures["synthetic"]) == set(figures["real"]) >= {"auroc", "accuracy"}
+    for name in ("auroc", "accuracy"):
+        assert all(own[name]["low"] <= own[name]["value"] <= own[name]["high"] for own in figures.values())
+    assert 0 <= figures["real"]["auroc"]["value"] <= 1
+    page = made[0].report.read_text(encoding="utf-8")
+    assert page.count("A classifier trained on") == 2
 
 
 def test_every_epoch_and_reason_is_told(made):

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from hounsfield.cases.seen import SEEN_FILE, seen_json
 from hounsfield.core.prediction import Interval
-from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
 from hounsfield.image.synthetic import synthetic_png
 from hounsfield.model.generator import Generator
-from hounsfield.model.manifest import Manifest
 from hounsfield.model.registry import find_model
 from hounsfield.train.assess import Packed
 from hounsfield.train.chance import settled
@@ -40,6 +38,7 @@ from hounsfield.train.synthesis.page import SynthesisStory, curves, synthesis_pa
 from hounsfield.train.synthesis.plan import SynthesisOptions, SynthesisPlan
 from hounsfield.train.synthesis.planner import estimate_synthesis, plan_synthesis, side_of
 from hounsfield.train.synthesis.space import FeatureSpace
+from hounsfield.train.synthesis.trained import trained_on_each
 from hounsfield.train.synthesis.way import Synthesis
 
 LEAST_HELD = 20
@@ -51,6 +50,7 @@ Trained = Mapping[str, Mapping[str, Interval]]
 class _Set:
     """A run that is set up: everything but the weights."""
 
+    options: SynthesisOptions
     outline: Outline
     plan: SynthesisPlan
     parts: Parts
@@ -111,7 +111,8 @@ def _set_up(data: Path, options: SynthesisOptions, threads: int, ledger: Ledger,
     digests = outline.examination.digests
     seen = {part: [digests[index] for index in own] for part, own in chosen.items()}
     ledger.write_file(SEEN_FILE, seen_json(seen))
-    return _Set(outline, plan, parts, GeneratorFacts(outline.table.name, parts.sizes, options.licence, command), space)
+    facts = GeneratorFacts(outline.table.name, parts.sizes, options.licence, command)
+    return _Set(options, outline, plan, parts, facts, space)
 
 
 def _outline(data: Path, options: SynthesisOptions, threads: int, talk: Talk) -> tuple[Outline, int]:
@@ -148,7 +149,11 @@ def _conclude(found: _Set, outcome: Outcome, ledger: Ledger, output: Path, talk:
         talk(issue_event(issue))
     manifest, digest = pack_generator(plan, facts, network, judged.assessment(), output, copies=judged.is_copying)
     issues = (*found.outline.issues, *judged.issues)
-    story = SynthesisStory(plan, manifest, outcome.progress, judged, {}, issues, parts.digest)
+    trained: Trained = {}
+    if found.options.judges_by_training:
+        talk(TrainEvent("ui.synthesis.training"))
+        trained = trained_on_each(parts, generator, found.outline.plan, plan.seed)
+    story = SynthesisStory(plan, manifest, outcome.progress, judged, trained, issues, parts.digest)
     page = write_report(story, parts, ledger)
     return result_of(Packed(manifest, digest, (judged.assessment(),)), outcome.progress, page, ledger, output)
 
@@ -161,7 +166,7 @@ def write_report(story: SynthesisStory, parts: Parts, ledger: Ledger) -> Path:
     figures = curves(story)
     for name, svg in figures.items():
         ledger.write_file(f"{name}.svg", svg.encode())
-    ledger.write_file("synthesis.json", judgement_json(story.judgement, story.manifest, story.issues))
+    ledger.write_file("synthesis.json", judgement_json(story))
     return ledger.write_file("report.html", synthesis_page(story, sheets, figures).encode())
 
 
@@ -176,15 +181,14 @@ def sheets_of(judged: Judgement, parts: Parts, class_count: int) -> dict[str, Sh
     }
 
 
-def judgement_json(judged: Judgement, manifest: Manifest, issues: tuple[QualityIssue, ...]) -> bytes:
+def judgement_json(story: SynthesisStory) -> bytes:
     """Return the figures of a judgement as JSON."""
+    judged = story.judgement
     document = {
-        "generator": manifest.name,
+        "generator": story.manifest.name,
         "part": judged.part,
         "n": judged.count,
-        "metrics": {
-            name: {"value": item.value, "low": item.low, "high": item.high} for name, item in judged.metrics.items()
-        },
+        "metrics": _intervals(judged.metrics),
         "copying": {
             name: {
                 "is_copying": found.is_copying,
@@ -196,6 +200,11 @@ def judgement_json(judged: Judgement, manifest: Manifest, issues: tuple[QualityI
             }
             for name, found in (("samples", judged.copying_samples), ("features", judged.copying_features))
         },
-        "issues": [{"code": issue.code, "severity": issue.severity.value} for issue in issues],
+        "trained_on": {name: _intervals(own) for name, own in story.trained.items()},
+        "issues": [{"code": issue.code, "severity": issue.severity.value} for issue in story.issues],
     }
     return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def _intervals(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    return {name: {"value": item.value, "low": item.low, "high": item.high} for name, item in metrics.items()}

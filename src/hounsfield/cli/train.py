@@ -15,6 +15,7 @@ from hounsfield.cli.training_flags import (
     BatchSize,
     Classes,
     Epochs,
+    Filling,
     Freeze,
     From,
     LearningRate,
@@ -59,9 +60,7 @@ def train(
     trunk_rate: TrunkRate = None,
     strict: Strict = False,
     task: Task = "auto",
-    generator: Annotated[
-        str | None, typer.Option("--generator", help="Fill rare training classes with images of this generator.")
-    ] = None,
+    generator: Filling = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     as_json: Json = False,
     language: Tongue = None,
@@ -81,28 +80,12 @@ def train(
 
     talk = Talk(as_json, read_settings({"language": language}).language, quiet)
     options = TrainOptions(
-        recipe=recipe,
-        network=network,
-        size=size,
-        seed=seed,
-        epochs=epochs,
-        time_limit_seconds=seconds,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        task=task,
-        generator=generator,
-        resume=resume,
-        modality=modality,
-        multi_scale=multi_scale,
-        start_from=start_from,
-        freeze_epochs=freeze,
-        trunk_rate=trunk_rate,
-        strict=strict,
-        class_names=words(classes),
-        name=name,
-        threads=threads,
+        recipe=recipe, network=network, size=size, seed=seed, epochs=epochs, time_limit_seconds=seconds,
+        batch_size=batch_size, learning_rate=learning_rate, task=task, generator=generator, resume=resume,
+        modality=modality, multi_scale=multi_scale, start_from=start_from, freeze_epochs=freeze,
+        trunk_rate=trunk_rate, strict=strict, class_names=words(classes), name=name, threads=threads,
         command=" ".join(["hounsfield", *sys.argv[1:]]),
-    )
+    )  # fmt: skip
     with teller(talk) as tell:
         result = run(data, output, options, tell)
     if launched_rank() == 0:  # the first process answers for all of a run

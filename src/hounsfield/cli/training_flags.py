@@ -48,3 +48,6 @@ Task = Annotated[
     Literal["auto", "classification", "regression", "multi-label", "ordinal", "several", "sequence"],
     typer.Option("--task", help="What is learned; auto says why it chose."),
 ]
+Filling = Annotated[
+    str | None, typer.Option("--generator", help="Fill rare training classes with images of this generator.")
+]

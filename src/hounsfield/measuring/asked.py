@@ -25,9 +25,9 @@ def asked_settings(text: str) -> RadiomicsSettings:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SettingsError("E961", file=path.name, found=f"> {MAX_BYTES} B")
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError("E961", file=path.name, found=error.strerror or type(error).__name__) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists within lists without end
         raise SettingsError("E961", file=path.name, found=str(error)) from error
     return settings_from(document, path.name)

@@ -1,6 +1,8 @@
 """Which image belongs to which mask: a pair of files, two folders, a data set with masks, or a manifest."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from hounsfield.cases.folders import walk
@@ -17,6 +19,8 @@ from hounsfield.errors import NotFound, SettingsError
 _MASK_COLUMNS = ("mask", "maskpath", "maskfile", "segmentation", "seg", "roi")
 _IDENTIFIER_COLUMNS = ("id", "case", "caseid", "name")
 _LABEL_COLUMN = "label"
+MAX_DIGITS = 9
+"""Of a label; masks hold no more."""
 _SUFFIXES = (".nii.gz", ".seg.nrrd")
 _IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
@@ -141,15 +145,14 @@ def _paired(
     by_key: dict[tuple[str, ...], list[Path | None]] = {}
     for parts, path in sorted(masks.items()):
         by_key.setdefault(place_of(parts).key, []).append(path)
-    found = []
+    found: list[RegionSource] = []
     for parts, path in sorted(images.items()):
         key = place_of(parts).key
         case = "/".join(part for part in key if part) or case_name(path)
-        for number, mask in enumerate(by_key.get(key, [None]), start=1):
-            found.append(RegionSource(case if number == 1 else f"{case} {number}", path, mask, label))
+        found += [RegionSource(case, path, mask, label) for mask in by_key.get(key, [None])]
     if all(source.mask is None for source in found):
         raise SettingsError("E970", found=f"{name}: {summary(['/'.join(parts) for parts in images], 3) or '0'}")
-    return tuple(found)
+    return _told_apart(found)
 
 
 def _listed(manifest: Path, label: int | None) -> tuple[RegionSource, ...]:
@@ -160,15 +163,31 @@ def _listed(manifest: Path, label: int | None) -> tuple[RegionSource, ...]:
         raise SettingsError("E974", found=f"{manifest.name}: {summary(list(rows[0]))}", expected="image, mask")
     identifier = next((columns[word] for word in _IDENTIFIER_COLUMNS if word in columns), None)
     found = []
-    seen: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
         files = row[header.known["path"]], row[mask]
         text = row[columns[_LABEL_COLUMN]] if _LABEL_COLUMN in columns else ""
-        if not all(files) or (text and not text.isdecimal()):
+        if not all(files) or (text and not _is_label(text)):
             raise SettingsError("E974", found=f"{manifest.name}: {number}: {text or files}", expected="image, mask")
         image, region = (manifest.parent / name for name in files)
         name = (row[identifier] if identifier else "") or case_name(image)
-        seen[name] = seen.get(name, 0) + 1
-        name = name if seen[name] == 1 else f"{name} {seen[name]}"
         found.append(RegionSource(readable(name), image, region, int(text) if text else label))
+    return _told_apart(found)
+
+
+def _is_label(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MAX_DIGITS and int(text) > 0
+
+
+def _told_apart(sources: Iterable[RegionSource]) -> tuple[RegionSource, ...]:
+    """Return sources of which each that has the name of one before it gets the next number that is free."""
+    every = list(sources)
+    taken, seen = {one.identifier for one in every}, set[str]()
+    found: list[RegionSource] = []
+    for one in every:
+        name = one.identifier
+        if name in seen:
+            name = next(free for number in count(2) if (free := f"{name} {number}") not in taken)
+            taken.add(name)
+        seen.add(name)
+        found.append(replace(one, identifier=name))
     return tuple(found)

@@ -74,7 +74,9 @@ def copying(training: Floats, held_out: Floats, synthetic: Floats, seed: int = 0
         synthetic: (image, value) what it made.
         seed: of the permutations.
     """
-    known, unseen, made = (np.asarray(item, dtype=np.float64) for item in (training, held_out, synthetic))
+    # about their middle, as squares of values far from 0 leave no digits for the distances
+    middle = np.mean(training, axis=0, dtype=np.float64)
+    known, unseen, made = (np.asarray(item, dtype=np.float64) - middle for item in (training, held_out, synthetic))
     distances, relative, nearest = _nearest(known, made)
     held_distances, held_relative, _ = _nearest(known, unseen)
     to_unseen, _, nearest_unseen = _nearest(unseen, made)

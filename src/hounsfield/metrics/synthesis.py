@@ -162,6 +162,8 @@ def _mean_off_diagonal(kernel: Doubles) -> float:
 
 
 def _distances(one: Doubles, other: Doubles) -> Doubles:
+    middle = one.mean(0)  # squares of values far from 0 leave no digits for the distances
+    one, other = one - middle, other - middle
     squares = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
     return np.asarray(np.sqrt(np.clip(squares, 0, None)))
 

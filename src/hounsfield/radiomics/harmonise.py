@@ -47,14 +47,18 @@ class Harmonisation:
             covariates: (case, covariate), as they were learned with.
 
         Raises:
-            DatasetError: ``E983``, a batch was not learned.
+            DatasetError: ``E983``, a batch was not learned; ``E984``, there is not one batch and one row of the
+                learned covariates for each case.
         """
         values = np.asarray(table, dtype=np.float64)
         unknown = sorted(set(batches) - set(self.batches))
         if unknown:
             raise DatasetError("E983", found=unknown[0], expected=", ".join(self.batches))
         rows = [self.batches.index(batch) for batch in batches]
-        wanted = self.mean + _covariates(covariates, len(values)) @ self.effects
+        kept = _covariates(covariates, len(values))
+        if len(rows) != len(values) or kept.shape[1] != len(self.effects):
+            raise DatasetError("E984", found=f"{len(values)}, {len(rows)}, {kept.shape[1]} / {len(self.effects)}")
+        wanted = self.mean + kept @ self.effects
         is_still = self.deviation == 0
         scale = np.where(is_still, 1.0, self.deviation)
         plain = ((values - wanted) / scale - self.shifts[rows]) / np.sqrt(self.variances[rows])
@@ -77,7 +81,7 @@ def learn_harmonisation(
 
     Raises:
         DatasetError: ``E984``, a batch has fewer than two cases, a value is not a number, or batches and covariates
-            cannot be told apart.
+            cannot be told apart or are not one for each case.
     """
     values = np.asarray(table, dtype=np.float64)
     names = tuple(sorted(set(batches)))
@@ -86,10 +90,12 @@ def learn_harmonisation(
     member = np.array([[batch == name for name in names] for batch in batches], dtype=np.float64).reshape(
         -1, len(names)
     )
+    if len(member) != len(values):
+        raise DatasetError("E984", found=f"{len(values)}, {len(member)}")
     kept = _covariates(covariates, len(values))
     design = np.hstack([member, kept])
     counts = member.sum(axis=0)
-    if counts.min() < 2 or not np.isfinite(values).all():
+    if counts.min() < 2 or not (np.isfinite(values).all() and np.isfinite(kept).all()):
         raise DatasetError("E984", found=f"{len(values)}, {len(names)}")
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise DatasetError("E984", found="rank")
@@ -110,7 +116,10 @@ def learn_harmonisation(
 def _covariates(covariates: npt.ArrayLike | None, count: int) -> Table:
     if covariates is None:
         return np.zeros((count, 0))
-    return np.asarray(covariates, dtype=np.float64).reshape(count, -1)
+    found = np.asarray(covariates, dtype=np.float64)
+    if found.ndim == 0 or len(found) != count:
+        raise DatasetError("E984", found=f"{count}, {found.shape}")
+    return found.reshape(count, -1)
 
 
 def _of_batch(plain: Table) -> tuple[Table, Table]:

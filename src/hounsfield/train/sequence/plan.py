@@ -12,6 +12,8 @@ from hounsfield.cases.sequenced import SequenceTable
 from hounsfield.cases.task import LearningTask
 from hounsfield.errors import SettingsError
 from hounsfield.model.networks.sequence_catalogue import SequenceSettings, sequence_name, split_name
+from hounsfield.prepare.frames import SampleFrames
+from hounsfield.prepare.sequence import build_steps
 from hounsfield.train.fingerprint import Fingerprint
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Learning, Reason
@@ -95,7 +97,7 @@ def make_sequence_plan(
     )
     network = replace(base.network, members=own.get("members", 1))
     why = [_task_reason(data), *_kept(base.reasons, data), *reasons]
-    if "most_frames" not in asked:
+    if "most_frames" not in asked and _sampled(recipe) is None:
         longer = int(sum(count > most for count in frame_counts))
         facts: Facts = {"most": most, "longest": max(frame_counts), "longer": longer, "total": len(frame_counts)}
         why.append(Reason(choice="frames", key="ui.train.reason.frames", facts=facts))
@@ -123,7 +125,10 @@ def _sequence(
     asked = dict(recipe.sequence)
     values: dict[str, Any] = {"width": 32 if found.case_count < FEW_SEQUENCES else 64, **asked}
     values |= {"cell": cell} if cell else {}
-    most = values.pop("most_frames", max(1, min(MOST_FRAMES, max(frame_counts))))
+    sampled = _sampled(recipe)
+    most = values.pop("most_frames", sampled or max(1, min(MOST_FRAMES, max(frame_counts))))
+    if sampled is not None and most != sampled:
+        raise SettingsError("E830", found=f"sequence.most_frames: {most}, sample-frames: {sampled}")
     if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= 4096:
         raise SettingsError("E830", found=f"sequence.most_frames: {most}")
     strange = set(values) - set(SequenceSettings.__dataclass_fields__)
@@ -135,6 +140,12 @@ def _sequence(
         raise SettingsError("E830", found=faults_of(error)) from error
     settings.check()
     return settings, most, set(asked)
+
+
+def _sampled(recipe: Recipe) -> int | None:
+    """Return how many frames the steps of a recipe leave at most, None where no step chooses among them."""
+    chosen = [step for step in build_steps(list(recipe.prepare or ())) if isinstance(step, SampleFrames)]
+    return min((step.most for step in chosen), default=None)
 
 
 def _learning(

@@ -1,7 +1,9 @@
 """The plan of a run of several heads: that of a classifier, with what each head means and how much it counts."""
 
+import re
 from dataclasses import replace
 from typing import Literal
+from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,9 +54,19 @@ class HeadPlan(BaseModel):
         return len(self.class_names) - (self.task is LearningTask.ORDINAL)
 
     @property
+    def tag(self) -> str:
+        """Its name in ASCII; a name that loses more than spaces by it, such as a Chinese one, gets a number of its own.
+
+        So no two heads of different names share an output, or a figure.
+        """
+        short = slug(self.name)
+        is_whole = short == re.sub(r"[ _]", "-", self.name.lower())
+        return short if is_whole else f"{short[:48]}-{crc32(self.name.encode()):08x}"
+
+    @property
     def key(self) -> str:
         """Name of the output of the network, and of files."""
-        return f"logits-{slug(self.name)}"
+        return f"logits-{self.tag}"
 
 
 class SeriesPlan(BaseModel):

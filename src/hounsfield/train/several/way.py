@@ -23,7 +23,6 @@ from hounsfield.train.several.parts import SeveralParts
 from hounsfield.train.several.plan import HeadPlan, SeveralPlan
 from hounsfield.train.several.series import with_planes
 from hounsfield.train.several.skill import skill_of
-from hounsfield.train.statement import slug
 from hounsfield.train.targets.objective import ordered_log_probabilities
 from hounsfield.train.way import Measured, StepLoss
 
@@ -104,7 +103,7 @@ class Several:
         ]
         judged = [(head, skill) for head, skill in skills if skill is not None]
         mean = float(np.average([skill for _, skill in judged], weights=[head.weight for head, _ in judged]))
-        figures = {"skill": mean, **{f"skill-{slug(head.name)}": skill for head, skill in judged}}
+        figures = {"skill": mean, **{f"skill-{head.tag}": skill for head, skill in judged}}
         return Measured(loss, figures, (round(mean, 4), -loss))
 
     def event(self, record: EpochRecord, epochs_planned: int) -> TrainEvent:

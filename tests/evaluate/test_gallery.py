@@ -12,7 +12,7 @@ from hounsfield.cases.layouts import read_cases
 from hounsfield.errors import ModelError
 from hounsfield.evaluate.gallery import MAX_EXPLAINED, best_cases, worst_cases
 from hounsfield.evaluate.inference import classify
-from hounsfield.evaluate.plots import _points, draw_all
+from hounsfield.evaluate.plots import draw_all, reliability_points
 from hounsfield.evaluate.run import EvaluateOptions, evaluate
 from tests.evaluate.examples import flat, probability, save, write_model
 
@@ -134,7 +134,7 @@ def test_the_points_of_the_reliability_diagram_are_scikit_learns():
     scores = chance.permutation(np.linspace(0.01, 0.99, 200))
     is_positive = chance.random(200) < scores
     observed, predicted = calibration_curve(is_positive, scores, n_bins=10, strategy="quantile")
-    points = _points(is_positive, scores)
+    points = reliability_points(is_positive, scores)
     assert [point.observed for point in points] == pytest.approx(observed.tolist())
     assert [point.predicted for point in points] == pytest.approx(predicted.tolist())
     assert all(point.low <= point.observed <= point.high for point in points)

@@ -163,14 +163,15 @@ def test_the_page_of_an_evaluation_escapes_names_and_speaks_both_languages():
     pictures = [BoxPicture(HOSTILE, 0.25, "data:image/png;base64,AA=="), BoxPicture("b", 1.0, "")]
     page = box_page(HOSTILE, 7, EVERY, [issue], pictures)
     assert "<script" not in page
-    # title, heading, class, and the case; the issue in two languages where its sentence names the part
+    # title, heading, class, the case and what stands for it; the issue where its sentence names the part
     told = sum(HOSTILE in issue.text(language) for language in LANGUAGES)
-    assert page.count(AS_SHOWN) == 4 + told
+    assert page.count(AS_SHOWN) == 5 + told
     assert page.count("<figure>") == 2
     assert f"{AS_SHOWN}: F1 0.25" in page
     assert "<th>map50</th><td>0.500 (0.250 – 0.750)</td>" in page
     for language in LANGUAGES:
         assert html_text(label("research-only", language)) in page
         assert html_text(label("evaluate-boxes-drawn", language)) in page
-        assert f'<p lang="{language}">Q851: ' in page
+        assert html_text(issue.text(language)) in page
+    assert "<li>Q851 " in page
     assert "http" not in page

@@ -181,7 +181,7 @@ def test_data_that_cannot_be_learned_from_are_refused_as_by_training(tmp_path: P
 
 
 def test_a_task_without_a_planner_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreseeing, "task_of", lambda data: LearningTask.SEQUENCE)
+    monkeypatch.setattr(foreseeing, "task_of", lambda data: LearningTask.ORDINAL)
     with pytest.raises(DatasetError) as caught:
         foresee(tmp_path, QUICK)
     assert caught.value.code == "E872"

@@ -392,7 +392,7 @@ def test_an_evaluation_gives_the_figures_of_each_head_on_its_own_cases(run, tmp_
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert f"bar (mm) · n = {bar.count}" in page
     lines = (tmp_path / "out" / "predictions.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("identifier,reference what,model what cyst")
+    assert lines[0].startswith("identifier,not given,reference what,model what cyst")
     assert len(lines) == 1 + len(found.identifiers)
 
 

@@ -35,7 +35,7 @@ from hounsfield.train.targets.packing import (  # noqa: E402
 )
 from hounsfield.train.targets.parts import TargetPart, TargetParts, target_parts  # noqa: E402
 from hounsfield.train.targets.plan import TargetPlan, make_target_plan  # noqa: E402
-from hounsfield.train.targets.run import _with_scale  # noqa: E402
+from hounsfield.train.targets.run import with_scale  # noqa: E402
 from hounsfield.train.targets.statement import TargetFacts, target_manifest  # noqa: E402
 from hounsfield.train.targets.way import Targets  # noqa: E402
 
@@ -206,7 +206,7 @@ def test_standardised_numbers_have_mean_0_and_deviation_1_and_come_back(centre, 
     values = centre + spread * np.random.default_rng(0).normal(size=(50, 1))
     values[::7] = NAN
     parts = TargetParts(part_of(values), part_of(values[:20] + spread), None)
-    plan = _with_scale(plan_of(LearningTask.REGRESSION, replace(FORMS["pooled"], class_count=1), ("x",)), values)
+    plan = with_scale(plan_of(LearningTask.REGRESSION, replace(FORMS["pooled"], class_count=1), ("x",)), values)
     way = Targets(plan, parts)
     learned = way.targets.double().numpy()
     assert np.nanmean(learned) == pytest.approx(0, abs=1e-2)

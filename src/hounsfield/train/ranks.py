@@ -2,7 +2,7 @@
 
 A batch of the run is the same whatever the number of processes: each takes its own images of it, by place, and the
 gradients are averaged by images. So two processes take the steps that one takes, as far as the loss is a mean over
-images (``docs/decisions/0014-several-processes.md`` says where it is not). The first process alone measures, writes and
+images (``docs/decisions/0015-several-processes.md`` says where it is not). The first process alone measures, writes and
 speaks.
 
 ``torchrun --nproc-per-node 2 -m hounsfield train DATA -o M`` starts them; Lightning joins them.

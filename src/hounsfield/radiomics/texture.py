@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hounsfield.radiomics.directions import half_directions, strides_of
 
 Levels = npt.NDArray[np.int32]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -99,20 +100,26 @@ class TextureRegion:
         self.level_count = level_count
 
     @cached_property
-    def slice_indices(self) -> tuple[int, ...]:
-        """Framed indices of the slices that hold voxels."""
-        return tuple(int(index) for index in np.flatnonzero((self.levels > 0).any(axis=(1, 2))))
+    def places(self) -> Places:
+        """Where the voxels lie in memory, rising."""
+        return np.flatnonzero(self.levels)
+
+    @cached_property
+    def places_by_slice(self) -> tuple[Places, ...]:
+        """The same for each slice that holds voxels, in order."""
+        slices = self.places // (self.levels.shape[1] * self.levels.shape[2])
+        return tuple(np.split(self.places, np.flatnonzero(np.diff(slices)) + 1))
 
     def neighbours_by_slice(self) -> Iterator[NeighbourCounts]:
         """Give the counts of each slice that holds voxels, in order."""
-        for index in self.slice_indices:
-            yield self._neighbours((index, index + 1), is_planar=True)
+        for places in self.places_by_slice:
+            yield self._neighbours(places, is_planar=True)
 
     def neighbours(self) -> NeighbourCounts:
         """Return the counts of the volume."""
-        return self._neighbours((1, self.levels.shape[0] - 1), is_planar=False)
+        return self._neighbours(self.places, is_planar=False)
 
-    def _neighbours(self, span: tuple[int, int], *, is_planar: bool) -> NeighbourCounts:
+    def _neighbours(self, places: Places, *, is_planar: bool) -> NeighbourCounts:
         from hounsfield.radiomics.neighbour_kernels import count_neighbours, count_runs
 
         steps = half_directions(is_planar=is_planar)
@@ -123,21 +130,19 @@ class TextureRegion:
         runs = np.zeros((len(steps), size, longest), dtype=np.int64)
         tones = np.zeros((size, 2))
         dependence = np.zeros((size, 2 * len(steps) + 1), dtype=np.int64)
-        count_neighbours(self.levels, strides, span, pairs, tones, dependence)
-        count_runs(self.levels, strides, span, 0, runs)
-        return NeighbourCounts(pairs, runs, tones, dependence, int(dependence.sum()))
+        count_neighbours(self.levels.ravel(), strides, places, pairs, tones, dependence)
+        count_runs(self.levels.ravel(), strides, places, runs)
+        return NeighbourCounts(pairs, runs, tones, dependence, places.size)
 
     def zones_by_slice(self) -> Iterator[npt.NDArray[np.int32]]:
         """Give the zones (zone, 3) of each slice that holds voxels: level, size, least depth."""
-        parents, numbers = self._work_space()
-        depths = self._depths(is_planar=True)
-        for index in self.slice_indices:
-            yield self._zones((index, index + 1), depths, (parents, numbers), is_planar=True)
+        work, depths = self._work_space(), self._depths(is_planar=True)
+        for places in self.places_by_slice:
+            yield self._zones(places, depths, work, is_planar=True)
 
     def zones(self) -> npt.NDArray[np.int32]:
         """Return the zones (zone, 3) of the volume: level, size, least depth."""
-        span = (1, self.levels.shape[0] - 1)
-        return self._zones(span, self._depths(is_planar=False), self._work_space(), is_planar=False)
+        return self._zones(self.places, self._depths(is_planar=False), self._work_space(), is_planar=False)
 
     def _work_space(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         return np.empty(self.levels.size, dtype=np.int32), np.empty(self.levels.size, dtype=np.int32)
@@ -147,11 +152,11 @@ class TextureRegion:
 
         depths = np.zeros(self.inside.shape, dtype=np.int32)
         write_depths(self.inside, depths, is_planar)
-        return depths
+        return depths.ravel()
 
     def _zones(
         self,
-        span: tuple[int, int],
+        places: Places,
         depths: Levels,
         work: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]],
         *,
@@ -160,7 +165,6 @@ class TextureRegion:
         from hounsfield.radiomics.zone_kernels import join_zones, measure_zones
 
         steps = strides_of(half_directions(is_planar=is_planar), self.levels.shape)
-        join_zones(self.levels, steps, span, work[0])
-        most = int(np.count_nonzero(self.levels[span[0] : span[1]]))
-        zones = np.empty((most, 3), dtype=np.int32)
-        return zones[: measure_zones(self.levels, depths, span, work[0], work[1], zones)]
+        join_zones(self.levels.ravel(), steps, places, work[0])
+        zones = np.empty((places.size, 3), dtype=np.int32)
+        return zones[: measure_zones(self.levels.ravel(), depths, places, *work, zones)]

@@ -18,42 +18,35 @@ def _root(parents: Places, place: int) -> int:
 
 
 @compiled
-def join_zones(levels: Levels, steps: npt.NDArray[np.int64], span: tuple[int, int], parents: Places) -> None:
+def join_zones(levels: Levels, steps: npt.NDArray[np.int64], places: npt.NDArray[np.int64], parents: Places) -> None:
     """Join each voxel with the earlier neighbours of its level (union-find; the first voxel of a zone is its root).
 
     Args:
-        levels: framed levels (slice, row, column), contiguous.
+        levels: framed levels, flat.
         steps: distances in memory back to the earlier neighbours.
-        span: first slice and the one after the last, in the frame.
-        parents: (voxel of the frame,), written for the voxels of the span.
+        places: of the voxels in memory, rising.
+        parents: (voxel of the frame,), written at the places.
     """
-    flat = levels.ravel()
-    rows, columns = levels.shape[1], levels.shape[2]
-    for plane in range(span[0], span[1]):
-        for row in range(1, rows - 1):
-            start = (plane * rows + row) * columns
-            for place in range(start + 1, start + columns - 1):
-                own = flat[place]
-                if own == 0:
-                    continue
-                parents[place] = place
-                root = place
-                for index in range(steps.size):
-                    there = place - steps[index]
-                    if flat[there] == own:
-                        other = _root(parents, there)
-                        if other < root:
-                            parents[root] = other
-                            root = other
-                        elif other > root:
-                            parents[other] = root
+    for place in places:
+        own = levels[place]
+        parents[place] = place
+        root = place
+        for index in range(steps.size):
+            there = place - steps[index]
+            if levels[there] == own:
+                other = _root(parents, there)
+                if other < root:
+                    parents[root] = other
+                    root = other
+                elif other > root:
+                    parents[other] = root
 
 
 @compiled
 def measure_zones(
     levels: Levels,
     depths: Levels,
-    span: tuple[int, int],
+    places: npt.NDArray[np.int64],
     parents: Places,
     sizes: Places,
     zones: Levels,
@@ -61,32 +54,24 @@ def measure_zones(
     """Write level, size and least depth of each zone, and return their number.
 
     Args:
-        levels: framed levels (slice, row, column), contiguous.
-        depths: framed depth of each voxel in the region, 1 at its edge.
-        span: first slice and the one after the last, in the frame.
+        levels: framed levels, flat.
+        depths: framed depth of each voxel in the region, 1 at its edge; flat.
+        places: of the voxels in memory, rising.
         parents: as ``join_zones`` left them.
         sizes: (voxel of the frame,) of work space: the number of each zone.
         zones: (zone, 3) is written: level, size, depth.
     """
-    flat, deep = levels.ravel(), depths.ravel()
-    rows, columns = levels.shape[1], levels.shape[2]
     found = 0
-    for plane in range(span[0], span[1]):
-        for row in range(1, rows - 1):
-            start = (plane * rows + row) * columns
-            for place in range(start + 1, start + columns - 1):
-                own = flat[place]
-                if own == 0:
-                    continue
-                root = _root(parents, place)
-                if root == place:
-                    sizes[root] = found
-                    zones[found, 0], zones[found, 1], zones[found, 2] = own, 1, deep[place]
-                    found += 1
-                    continue
-                zone = sizes[root]
-                zones[zone, 1] += 1
-                zones[zone, 2] = min(zones[zone, 2], deep[place])
+    for place in places:
+        root = _root(parents, place)
+        if root == place:
+            sizes[root] = found
+            zones[found, 0], zones[found, 1], zones[found, 2] = levels[place], 1, depths[place]
+            found += 1
+            continue
+        zone = sizes[root]
+        zones[zone, 1] += 1
+        zones[zone, 2] = min(zones[zone, 2], depths[place])
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.cases.guard import Examination
 from hounsfield.cases.names import TEST
 from hounsfield.cases.table import CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
@@ -58,6 +59,18 @@ def check_answered(refused: Sequence[tuple[str, Reason]], total: int) -> None:
     if len(refused) > MAX_REFUSED_SHARE * total:
         name, reason = refused[0]
         raise DatasetError("E853", count=len(refused), total=total, case=name, reason=reason.text())
+
+
+def groups_of(examination: Examination, chosen: Sequence[int], outputs: Outputs) -> npt.NDArray[np.int64]:
+    """Return the group of each answered case: what hangs together by patient or as copies is drawn together.
+
+    Args:
+        examination: of the cases that were asked for.
+        chosen: their indices, in the same order.
+        outputs: the answers.
+    """
+    group_of = dict(zip(chosen, examination.groups, strict=True))
+    return np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
 
 
 def part_issues(part: str, refused: int, total: int) -> list[QualityIssue]:

@@ -18,7 +18,7 @@ from hounsfield.evaluate.gallery import Explain
 from hounsfield.evaluate.inference import Outputs, Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of, map_labels, positive_class
 from hounsfield.evaluate.origin import find_origin
-from hounsfield.evaluate.parts import check_scored, evaluated_part, part_issues
+from hounsfield.evaluate.parts import check_scored, evaluated_part, groups_of, part_issues
 from hounsfield.evaluate.result import Evaluation, ScoredCase, Subject
 from hounsfield.evaluate.scoring import Scored, measure, measure_at_prevalence
 from hounsfield.evaluate.subgroups import subgroup_issues, subgroup_rows
@@ -94,8 +94,7 @@ def evaluate(
     examination = judge(own, outputs.looks.select(labelled))
     seen = None if options.run_folder is None else read_seen(options.run_folder)
     origin = find_origin(own, examination.digests, package.manifest.data, seen, part)
-    group_of = dict(zip(labelled, examination.groups, strict=True))
-    groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
+    groups = groups_of(examination, labelled, outputs)
     positive = positive_class(classes)
     point = None if positive is None else classes[positive].operating_point
     threshold = 0.5 if point is None else point.threshold

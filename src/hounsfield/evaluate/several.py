@@ -24,7 +24,7 @@ from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
 from hounsfield.evaluate.inference import Outputs, Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of
-from hounsfield.evaluate.parts import check_answered, evaluated_part, part_issues
+from hounsfield.evaluate.parts import check_answered, evaluated_part, groups_of, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
 from hounsfield.evaluate.several_cases import classify_series
@@ -201,8 +201,7 @@ def evaluate_several(
         outputs = classify(package, table, chosen, options.threads, progress)
     check_answered([(table.cases[item.index].identifier, item.reason) for item in outputs.refused], len(chosen))
     examination = judge(evaluated_part(table, chosen), outputs.looks.select(chosen))
-    group_of = dict(zip(chosen, examination.groups, strict=True))
-    groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
+    groups = groups_of(examination, chosen, outputs)
     evaluation = SeveralEvaluation(
         package.identity, _results(package.manifest, several, outputs, groups, options), table.name, part,
         tuple(table.cases[int(index)].identifier for index in outputs.indices),

@@ -22,7 +22,7 @@ from hounsfield.errors import DatasetError, ModelError
 from hounsfield.evaluate.figure_block import Figure, Figures, write_figures
 from hounsfield.evaluate.inference import Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of
-from hounsfield.evaluate.parts import evaluated_part, part_issues
+from hounsfield.evaluate.parts import evaluated_part, groups_of, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
 from hounsfield.evaluate.target_cases import TargetPicture, case_errors, target_pictures
@@ -168,8 +168,7 @@ def evaluate_targets(
         facts = {"case": table.cases[first.index].identifier, "reason": first.reason.text()}
         raise DatasetError("E853", count=len(outputs.refused), total=len(chosen), **facts)
     examination = judge(evaluated_part(table, chosen), outputs.looks.select(chosen))
-    group_of = dict(zip(chosen, examination.groups, strict=True))
-    groups = np.array([group_of[int(index)] for index in outputs.indices], dtype=np.int64)
+    groups = groups_of(examination, chosen, outputs)
     reference = targets.values[outputs.indices]
     evaluation = TargetEvaluation(
         package.identity, manifest.answer, targets.names, manifest.unit, table.name, part,

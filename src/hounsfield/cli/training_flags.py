@@ -37,6 +37,7 @@ BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Imag
 LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Highest learning rate.")]
 Classes = Annotated[str | None, typer.Option("--classes", help="Names for numbered labels: normal,ill")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the model; by default the file's.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Arithmetic = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of arithmetic.")]
 MultiScale = Annotated[bool, typer.Option("--multi-scale", help="Draw batches at several sizes.")]
 From = Annotated[str | None, typer.Option("--from", help="Model or file of weights to start from.")]

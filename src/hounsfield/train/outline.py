@@ -1,5 +1,6 @@
 """Outline of a run: what a data set is, what the run will obey, and what it will take, settled without learning."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -76,25 +77,79 @@ def outline_run(
         SettingsError: an option or the recipe is wrong.
     """
     table = _read(data, options, recipe, talk)
+    seen = look_over(table, options, talk)
+    _check_classes(recipe, table)
+
+    def make(wanted: TrainOptions, formed: Recipe) -> Plan:
+        return make_plan(wanted, formed, seen.fingerprint, table.class_names, threads)
+
+    plan, start = draft_plan(make, seen, options, recipe, talk, earlier)
+    chosen = choose_parts(table, seen.examination, plan.split)
+    return Outline(table, seen.examination, seen.issues, seen.fingerprint, plan, chosen, start)
+
+
+@dataclass(frozen=True)
+class LookedOver:
+    """A data set that was examined, and of which was said what is wrong with it.
+
+    Attributes:
+        examination: what was found.
+        issues: the same, and classes or strata with too few cases.
+        readable: indices of the cases that can be used.
+        fingerprint: the facts of these that a plan is chosen by.
+    """
+
+    examination: Examination
+    issues: tuple[QualityIssue, ...]
+    readable: tuple[int, ...]
+    fingerprint: Fingerprint
+
+
+def look_over(table: CaseTable, options: TrainOptions, talk: Talk) -> LookedOver:
+    """Examine a data set and say what was found in it.
+
+    Raises:
+        DatasetError: the data cannot be learned from; ``E871``, something would spoil a result and that was to refuse.
+    """
     examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
     issues = (*examination.issues, *few_cases(table, examination))
     tell_issues(table.name, issues, options, talk)
     readable = sorted(set(range(len(table))) - set(examination.unreadable))
-    fingerprint = take_fingerprint(table, readable)
-    _check_classes(recipe, table)
+    return LookedOver(examination, issues, tuple(readable), take_fingerprint(table, readable))
+
+
+def draft_plan(
+    make: Callable[[TrainOptions, Recipe], PlanT],
+    seen: LookedOver,
+    options: TrainOptions,
+    recipe: Recipe,
+    talk: Talk,
+    earlier: PlanT | None,
+) -> tuple[PlanT, Start | None]:
+    """Return a plan that fits in memory, with the weights it starts from, and say its reasons.
+
+    Args:
+        make: returns the plan for options and a recipe.
+        seen: the data.
+        options: as a person gave them.
+        recipe: what else was asked for.
+        talk: told of the reasons.
+        earlier: plan of the run that goes on.
+
+    Raises:
+        SettingsError: an option or the recipe is wrong.
+    """
     wish = read_wish(options, recipe)
     formed, is_wanted = wish.formed(recipe, options), options.multi_scale or recipe.multi_scale
     fit = Fit(
-        lambda wanted: with_sizes(
-            make_plan(wanted, formed, fingerprint, table.class_names, threads), is_wanted=is_wanted
-        ),
-        lambda plan: memory_at_sizes(plan, len(readable)),
+        lambda wanted: with_sizes(make(wanted, formed), is_wanted=is_wanted),
+        lambda plan: memory_at_sizes(plan, len(seen.readable)),
     )
     draft = fitted(fit, options, recipe, earlier)
     plan, start = wish.begin(draft, draft.network, lambda: build_network(draft.network))
     for reason in plan.reasons:
         talk(TrainEvent(reason.key, reason.facts))
-    return Outline(table, examination, issues, fingerprint, plan, choose_parts(table, examination, plan.split), start)
+    return plan, start
 
 
 def has_open_range(plan: Plan, recipe: Recipe) -> bool:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hounsfield.cases.description import few_cases
-from hounsfield.cases.guard import Examination, examine
+from hounsfield.cases.guard import Examination
 from hounsfield.cases.heads import AskedHead
 from hounsfield.cases.several import SeveralTable, read_several
 from hounsfield.cases.targets import AUTO
@@ -16,13 +15,13 @@ from hounsfield.cases.views import AskedView
 from hounsfield.core.quality import QualityIssue
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
-from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
+from hounsfield.train.fingerprint import Fingerprint
 from hounsfield.train.fitting import Fit, fitted
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_memory, estimate_of
 from hounsfield.train.options import TrainOptions, TrainResult
-from hounsfield.train.outline import tell_issues, with_range
+from hounsfield.train.outline import look_over, with_range
 from hounsfield.train.page import Story
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.setup import choose_threads, command_of, enter_run, tell_memory, tell_parts
@@ -136,21 +135,17 @@ def outline_several(
     names = ", ".join(head.name for head in found.heads)
     facts = {"cases": len(table), "task": "several", "targets": names, "data": table.name}
     talk(TrainEvent("ui.train.read.targets", facts))
-    examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    issues = (*examination.issues, *few_cases(table, examination))
-    tell_issues(table.name, issues, options, talk)
-    readable = sorted(set(range(len(table))) - set(examination.unreadable))
-    seen = take_fingerprint(table, readable)
+    seen = look_over(table, options, talk)
     fit = Fit(
-        lambda wanted: make_several_plan(wanted, recipe, seen, found, threads),
-        lambda plan: estimate_memory(plan.network, len(readable), plan.learning.batch_size),
+        lambda wanted: make_several_plan(wanted, recipe, seen.fingerprint, found, threads),
+        lambda plan: estimate_memory(plan.network, len(seen.readable), plan.learning.batch_size),
     )
     draft = fitted(fit, options, recipe, earlier)
     for reason in draft.reasons:
         talk(TrainEvent(reason.key, reason.facts))
-    chosen = choose_parts(table, examination, draft.split)
+    chosen = choose_parts(table, seen.examination, draft.split)
     plan = with_scales(draft, several_values(found, chosen)["training"])
-    return SeveralOutline(found, examination, issues, seen, plan, chosen)
+    return SeveralOutline(found, seen.examination, seen.issues, seen.fingerprint, plan, chosen)
 
 
 def set_up_several(asked: Asked, found: SeveralTable, ledger: Ledger, talk: Talk) -> SeveralTask:

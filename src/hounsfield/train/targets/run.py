@@ -6,22 +6,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from hounsfield.cases.description import few_cases
-from hounsfield.cases.guard import Examination, examine
+from hounsfield.cases.guard import Examination
 from hounsfield.cases.targets import AUTO, TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.quality import QualityIssue
-from hounsfield.model.networks.build import build_network
 from hounsfield.train.conclude import conclude, learn
 from hounsfield.train.events import Talk, TrainEvent
-from hounsfield.train.fingerprint import Fingerprint, take_fingerprint
-from hounsfield.train.fitting import Fit, fitted
+from hounsfield.train.fingerprint import Fingerprint
 from hounsfield.train.gather import choose_parts, gather_parts
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import MemoryEstimate
-from hounsfield.train.multi_scale import memory_at_sizes, with_sizes
+from hounsfield.train.multi_scale import memory_at_sizes
 from hounsfield.train.options import TrainOptions, TrainResult
-from hounsfield.train.outline import tell_issues, with_range
+from hounsfield.train.outline import draft_plan, look_over, with_range
 from hounsfield.train.page import Story
 from hounsfield.train.recipe import Recipe
 from hounsfield.train.setup import (
@@ -36,7 +33,7 @@ from hounsfield.train.targets.parts import TargetParts, Values, target_parts, va
 from hounsfield.train.targets.plan import TargetPlan, make_target_plan
 from hounsfield.train.targets.statement import TargetFacts
 from hounsfield.train.targets.way import Targets
-from hounsfield.train.transfer.start import Start, read_wish
+from hounsfield.train.transfer.start import Start
 
 
 @dataclass(frozen=True)
@@ -145,24 +142,15 @@ def outline_targets(
     table, options, recipe = found.table, asked.options, asked.recipe
     facts = {"cases": len(table), "task": found.task.value, "targets": ", ".join(found.names[:20]), "data": table.name}
     talk(TrainEvent("ui.train.read.targets", facts))
-    examination = examine(table, progress=lambda done, total: talk(TrainEvent("ui.train.examining", {}, done, total)))
-    issues = (*examination.issues, *few_cases(table, examination))
-    tell_issues(table.name, issues, options, talk)
-    readable = sorted(set(range(len(table))) - set(examination.unreadable))
-    seen = take_fingerprint(table, readable)
-    wish = read_wish(options, recipe)
-    formed, is_wanted = wish.formed(recipe, options), options.multi_scale or recipe.multi_scale
-    fit = Fit(
-        lambda wanted: with_sizes(make_target_plan(wanted, formed, seen, found, threads), is_wanted=is_wanted),
-        lambda plan: memory_at_sizes(plan, len(readable)),
-    )
-    drawn = fitted(fit, options, recipe, earlier)
-    draft, start = wish.begin(drawn, drawn.network, lambda: build_network(drawn.network))
-    for reason in draft.reasons:
-        talk(TrainEvent(reason.key, reason.facts))
-    chosen = choose_parts(table, examination, draft.split)
+    seen = look_over(table, options, talk)
+
+    def make(wanted: TrainOptions, formed: Recipe) -> TargetPlan:
+        return make_target_plan(wanted, formed, seen.fingerprint, found, threads)
+
+    draft, start = draft_plan(make, seen, options, recipe, talk, earlier)
+    chosen = choose_parts(table, seen.examination, draft.split)
     plan = with_scale(draft, values_of(found, chosen)["training"])
-    return TargetOutline(found, examination, issues, seen, plan, chosen, start)
+    return TargetOutline(found, seen.examination, seen.issues, seen.fingerprint, plan, chosen, start)
 
 
 def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk) -> TargetTask:

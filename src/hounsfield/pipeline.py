@@ -6,7 +6,7 @@ Rooms return what is wrong as issues and typed errors; only here is it decided t
 stops never stops the others.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,12 @@ from pathlib import Path
 from hounsfield import __version__
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.local import LocalArchive, open_source
-from hounsfield.clinical.choose import not_asked, read_first_fitting, tasks_for
+from hounsfield.clinical.choose import for_part, not_asked, read_first_fitting, reads_series, tasks_for
 from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.facts import NO_FACTS, PatientFacts, facts_of
 from hounsfield.clinical.quality import checked_volume, inspect, unread
-from hounsfield.clinical.reading import Reading, Subject, has_reject
 from hounsfield.clinical.recognise import recognise
+from hounsfield.clinical.subject import Reading, Subject, has_reject
 from hounsfield.clinical.tasks import find_task
 from hounsfield.core.prediction import ModelIdentity
 from hounsfield.core.quality import Severity, issue_of
@@ -29,7 +30,7 @@ from hounsfield.image.assemble import assemble
 from hounsfield.messages import Language
 from hounsfield.model.predictor import runtime_description
 from hounsfield.opening import pixel_limits
-from hounsfield.report.bundle import Analysis
+from hounsfield.report.bundle import Analysis, Bundle
 from hounsfield.report.checked import Checked
 from hounsfield.report.checked_page import write_checked
 from hounsfield.report.folder import output_folder
@@ -50,6 +51,7 @@ class Options:
         language: first language of the pages.
         threads: threads for running networks; 0 takes the cores of the machine.
         model_folders: folders with model packages, beside the starters.
+        facts: what is known of the patient beside the headers, such as age, smoking and family history.
         limits: bounds on what is read; compressed pixels are decoded in a process of their own unless they say not.
         settings_digest: SHA-256 of the resolved settings, for provenance.
     """
@@ -60,6 +62,7 @@ class Options:
     language: Language = "en"
     threads: int = 0
     model_folders: tuple[Path, ...] = ()
+    facts: PatientFacts = NO_FACTS
     limits: Limits = field(default_factory=lambda: Limits(isolated=True))
     settings_digest: str = ""
 
@@ -99,10 +102,9 @@ def analyse(
     if options.model is not None:
         desk.predictor(options.model)
     with open_source(source, options.limits) as archive, output_folder(output) as folder:
-        bundles = []
-        for number, subject in enumerate(look(archive, options, progress), start=1):
-            report = ask(subject, desk, options)
-            bundles.append(write_report(report, folder.partial / f"{number:03d}", options.language))
+        bundles: list[Bundle] = []
+        for report in reports_of(look(archive, options, progress), desk, options):
+            bundles.append(write_report(report, folder.partial / f"{len(bundles) + 1:03d}", options.language))
         write_index(bundles, folder.partial, archive.refused, options.language)
         return Analysis(tuple(published(bundle, folder) for bundle in bundles), archive.refused)
 
@@ -166,15 +168,30 @@ def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subje
     failed = tuple(issue for issue in assembly.issues if issue.facts.get("volume") == 0)
     if failed:
         yield unread(study, series, failed)
+    facts = options.facts.over(facts_of(study))
     for index, volume in enumerate(assembly.volumes):
-        yield inspect(study, series, volume, assembly.issues_of(index))
+        subject = inspect(study, series, volume, assembly.issues_of(index))
+        yield replace(subject, part=index, volumes=assembly.volumes, facts=facts)
+
+
+def reports_of(subjects: Iterable[Subject], desk: Desk, options: Options) -> Iterator[Report]:
+    """Ask about one volume after the other; a series that a task read as a whole is not asked about again."""
+    read_whole: set[str] = set()
+    for subject in subjects:
+        uid = subject.series.series_instance_uid
+        if subject.part and uid in read_whole:
+            continue
+        report = ask(subject, desk, options)
+        if report.status is Status.COMPLETE and reads_series(report.task):
+            read_whole.add(uid)
+        yield report
 
 
 def ask(subject: Subject, desk: Desk, options: Options) -> Report:
     """Ask the fitting task about a volume and return the report, whatever comes of it."""
     started, name = _now(), options.task or ""
     try:
-        tasks = tasks_for(subject.series, desk, options.task, options.model)
+        tasks = for_part(tasks_for(subject.series, desk, options.task, options.model), subject.part)
         if subject.volume is None or has_reject(subject.issues):
             reading = not_asked(tasks, desk)
             status = Status.REFUSED
@@ -195,6 +212,8 @@ def ask(subject: Subject, desk: Desk, options: Options) -> Report:
         provenance=_provenance(subject.series, reading.models, started, options),
         key_images=reading.key_images,
         limits=reading.limits,
+        conclusions=reading.conclusions,
+        charts=reading.charts,
     )
 
 

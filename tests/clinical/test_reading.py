@@ -7,7 +7,8 @@ import pytest
 
 from hounsfield.clinical.choose import not_asked, read_first_fitting, task_of_model, tasks_for
 from hounsfield.clinical.desk import predict
-from hounsfield.clinical.reading import Subject, read_task
+from hounsfield.clinical.reading import read_task
+from hounsfield.clinical.subject import Subject
 from hounsfield.clinical.task import Task
 from hounsfield.clinical.tasks import all_tasks, candidates, find_task
 from hounsfield.core.codes import concept

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from hounsfield.clinical.desk import Desk
-from hounsfield.clinical.reading import Reading, Subject, read_task
+from hounsfield.clinical.reading import read_task
+from hounsfield.clinical.subject import Reading, Subject
 from hounsfield.clinical.task import Task
 from hounsfield.clinical.tasks import all_tasks, candidates, find_task
 from hounsfield.core.codes import concept, concept_names
@@ -62,7 +63,7 @@ def read_first_fitting(tasks: tuple[Task, ...], desk: Desk, subject: Subject) ->
     """
     refused: list[tuple[str, Reading]] = []
     for task in tasks:
-        reading = read_task(task, desk, subject)
+        reading = answer(task, desk, subject)
         if not reading.is_refused:
             return task.name, reading
         refused.append((task.name, reading))
@@ -81,10 +82,31 @@ def read_first_fitting(tasks: tuple[Task, ...], desk: Desk, subject: Subject) ->
     return "", together
 
 
+def reads_series(name: str) -> bool:
+    """Whether the task of this name reads all volumes of a series together."""
+    return any(task.reads_series for task in all_tasks() if task.name == name)
+
+
+def for_part(tasks: tuple[Task, ...], part: int) -> tuple[Task, ...]:
+    """Return the tasks to ask about a volume of a series: whoever reads the whole was asked with its first volume.
+
+    Where nobody else is left, the tasks stay as they are, so that the volume is answered or refused by its own reason.
+    """
+    others = tuple(task for task in tasks if not task.reads_series)
+    return others if part and others else tasks
+
+
+def answer(task: Task, desk: Desk, subject: Subject) -> Reading:
+    """Ask one task, by its own reader where it has one."""
+    return task.reader(task, desk, subject) if task.reader else read_task(task, desk, subject)
+
+
 def not_asked(tasks: tuple[Task, ...], desk: Desk) -> Reading:
     """Return the reading of an input that was stopped before any model saw it: every finding not assessed."""
     findings: list[Finding] = []
     for task in tasks:
+        if not task.model:
+            continue
         package = desk.package(task.model)
         findings += not_assessed(package.manifest.predicted_classes, task.site, package.identity)
     return Reading(tuple(findings), (), ())

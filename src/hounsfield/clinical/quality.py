@@ -1,6 +1,6 @@
 """Quality: a volume that was read becomes a subject with every check that was made on it."""
 
-from hounsfield.clinical.reading import Subject, has_reject
+from hounsfield.clinical.subject import Subject, has_reject
 from hounsfield.core.quality import QualityCheck, QualityIssue
 from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Volume

@@ -6,12 +6,12 @@ import numpy as np
 
 from hounsfield.clinical.desk import Asked, Desk, predict
 from hounsfield.clinical.slices import accepted_run, prediction_of, volume_of
+from hounsfield.clinical.subject import Reading, Subject, has_reject
 from hounsfield.clinical.task import Task
 from hounsfield.core.finding import Finding, Measurement, Region
 from hounsfield.core.prediction import ModelIdentity
-from hounsfield.core.quality import QualityCheck, QualityIssue, Severity
+from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.report import KeyImage
-from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Volume
 from hounsfield.errors import OutOfScope
 from hounsfield.explain.attribution import attribute
@@ -28,54 +28,6 @@ from hounsfield.model.predictor import Predictor
 
 OUTLINE_LEVEL = 0.5
 """Part of the map's maximum that the outline runs along."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is read.
-
-    Attributes:
-        study: whose.
-        series: of which series.
-        volume: the volume, None when the series cannot be read.
-        issues: what the checks found.
-        checks: every check that was made, with its value and limit.
-    """
-
-    study: Study
-    series: Series
-    volume: Volume | None
-    issues: tuple[QualityIssue, ...] = ()
-    checks: tuple[QualityCheck, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a task says about a volume.
-
-    Attributes:
-        findings: the answers; not assessed when refused.
-        issues: what speaks against the input.
-        models: every model that took part.
-        key_images: what was looked at.
-        limits: what the model does not know, as (English, Chinese) sentences.
-    """
-
-    findings: tuple[Finding, ...]
-    issues: tuple[QualityIssue, ...]
-    models: tuple[ModelIdentity, ...]
-    key_images: tuple[KeyImage, ...] = ()
-    limits: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the input was refused."""
-        return has_reject(self.issues)
-
-
-def has_reject(issues: tuple[QualityIssue, ...]) -> bool:
-    """Tell whether any issue stops the analysis."""
-    return any(issue.severity is Severity.REJECT for issue in issues)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from hounsfield.clinical.desk import Desk, predict
-from hounsfield.clinical.reading import Subject, admit
+from hounsfield.clinical.reading import admit
+from hounsfield.clinical.subject import Subject
 from hounsfield.clinical.tasks import find_task
 from hounsfield.core.prediction import ModelIdentity, Prediction
 from hounsfield.core.quality import Evidence, QualityCheck, QualityIssue, Severity

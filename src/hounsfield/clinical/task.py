@@ -1,10 +1,20 @@
 """Task: what a clinical question takes, which model answers it, and where in the body it looks."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.subject import Reading, Subject
 from hounsfield.core.codes import CodedConcept
 from hounsfield.core.study import Series
 from hounsfield.messages import Language
+
+
+class Reader(Protocol):
+    """Answers a task about a subject with more than one model's classes: measures, applies rules, compares."""
+
+    def __call__(self, task: "Task", desk: Desk, subject: Subject) -> Reading:
+        """Return the findings, conclusions, key images and charts, or the refusal with its reasons as issues."""
 
 
 @dataclass(frozen=True)
@@ -13,11 +23,13 @@ class Task:
 
     Attributes:
         name: stable name, such as ``chest-xray``.
-        model: name of the model that answers it.
+        model: name of the model that answers it; empty for a task that measures without one.
         modalities: DICOM modalities it takes; a picture without a modality is taken too.
         site: where the findings lie.
         takes_en: what it takes, in English.
         takes_zh: what it takes, in Simplified Chinese.
+        reader: how it is answered; None asks the model for its classes.
+        reads_series: whether all volumes of a series (phases, views) are read together and answered once.
     """
 
     name: str
@@ -26,6 +38,8 @@ class Task:
     site: CodedConcept
     takes_en: str
     takes_zh: str
+    reader: Reader | None = None
+    reads_series: bool = False
 
     def takes(self, language: Language = "en") -> str:
         """Return what the task takes, in a language."""

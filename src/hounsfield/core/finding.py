@@ -39,6 +39,14 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class QualitativeEvaluation:
+    """A property in words, such as *attenuation: part-solid* (TID 1500, qualitative evaluation)."""
+
+    concept: CodedConcept
+    value: CodedConcept
+
+
+@dataclass(frozen=True)
 class Region:
     """Where a finding lies on one frame.
 
@@ -71,6 +79,8 @@ class Finding:
         operating_point: the point the score was cut at.
         region: where the model looked, not a measured border; None when there is no map.
         measurements: numbers that belong to it.
+        evaluations: properties in words that belong to it.
+        outlines: further regions of it, on other frames.
     """
 
     tracking_uid: str
@@ -83,3 +93,5 @@ class Finding:
     operating_point: OperatingPoint | None = None
     region: Region | None = None
     measurements: tuple[Measurement, ...] = ()
+    evaluations: tuple[QualitativeEvaluation, ...] = ()
+    outlines: tuple[Region, ...] = ()

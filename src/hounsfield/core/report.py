@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.core.conclusion import Conclusion, Wording
 from hounsfield.core.finding import Finding
 from hounsfield.core.prediction import ModelIdentity
 from hounsfield.core.quality import QualityIssue
@@ -64,6 +65,21 @@ class KeyImage:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A plot that belongs to a report, such as a volume over time.
+
+    Attributes:
+        title: what it shows.
+        png: the picture, as PNG.
+        description: what a person who cannot see it is told.
+    """
+
+    title: Wording
+    png: bytes
+    description: Wording
+
+
+@dataclass(frozen=True)
 class Report:
     """What one task says about one series of a study.
 
@@ -77,6 +93,8 @@ class Report:
         provenance: who, with what, from what.
         key_images: what was looked at.
         limits: what the model knows and does not know, as (English, Chinese) sentences from its manifest.
+        conclusions: what written rules say about the findings.
+        charts: plots beside the images.
     """
 
     study: Study
@@ -88,3 +106,5 @@ class Report:
     provenance: Provenance
     key_images: tuple[KeyImage, ...] = ()
     limits: tuple[tuple[str, str], ...] = ()
+    conclusions: tuple[Conclusion, ...] = ()
+    charts: tuple[Chart, ...] = ()

@@ -1,4 +1,4 @@
-"""YOLO: ``data.yaml`` with names and folders, and one text file an image: class, centre and size as shares of it.
+"""YOLO: ``data.yaml`` with names and folders or lists, and one text file an image: class, centre, size as shares of it.
 
 The YAML is read by a reader of its few keys that builds text, numbers, lists and one level of a mapping, and nothing
 else: no tags, no anchors, no objects, no includes.
@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from hounsfield.cases.boxed import Annotation, AnnotationDraft, BoxedCase, BoxTable, number_of
 from hounsfield.cases.boxed_files import PICTURE_SUFFIXES, files_under, read_text, relative_name
+from hounsfield.cases.boxed_yolo_lists import read_list
 from hounsfield.cases.names import part_of, readable, summary
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError
@@ -42,8 +43,9 @@ def yolo_sheet(data: Path) -> Path | None:
 def read_yolo(data: Path) -> BoxTable:
     """Return the cases of a YOLO data set.
 
-    A folder of images has its labels in the folder of the same path in which ``images`` is ``labels``, or beside them.
-    An image without a text file, or with an empty one, has no objects: that is how YOLO says so.
+    A part is a folder of images, or a text file that lists them. An image has its labels in the folder of the same path
+    in which ``images`` is ``labels``, or beside it. An image without a text file, or with an empty one, has no objects:
+    that is how YOLO says so. An image that two parts name counts in the first, and is said.
 
     Raises:
         DatasetError: ``E890`` the YAML file cannot be used, ``E892`` no image is there, ``E893`` a class number
@@ -56,21 +58,34 @@ def read_yolo(data: Path) -> BoxTable:
     if not sheet.names or len(sheet.names) > MAX_CLASSES:
         raise DatasetError("E890", path=sheet_path.name, reason=f"names: {len(sheet.names)}")
     cases: dict[str, BoxedCase] = {}
-    broken: list[str] = []
-    for part, folder in _folders(data, sheet):
-        for suffix in PICTURE_SUFFIXES:
-            for image in files_under(folder, suffix):
-                identifier = relative_name(data, image)
-                label = _label_file(data, image)
-                annotation = _annotation(label, image, sheet.names, broken)
-                cases.setdefault(identifier, BoxedCase(identifier, image, annotation, split=part))
+    draft = _Draft()
+    for part, image in _images(data, sheet, draft.missing):
+        identifier = relative_name(data, image)
+        if identifier in cases:
+            draft.shared += [identifier] if cases[identifier].split != part else []
+            continue
+        annotation = _annotation(_label_file(data, image), image, sheet.names, draft.broken)
+        cases[identifier] = BoxedCase(identifier, image, annotation, split=part)
     if not cases:
-        raise DatasetError("E892", path=data.name, count=0, cases=", ".join(sum(sheet.parts.values(), ())))
+        named = draft.missing or sum(sheet.parts.values(), ())
+        raise DatasetError("E892", path=data.name, count=len(draft.missing), cases=summary(named))
     ordered = tuple(cases[key] for key in sorted(cases))
-    issues = []
-    if broken:
-        issues.append(QualityIssue("Q895", Severity.WARN, {"count": len(broken), "cases": summary(broken)}))
-    return BoxTable(readable(data.name), sheet.names, ordered, tuple(issues), "yolo")
+    return BoxTable(readable(data.name), sheet.names, ordered, tuple(draft.issues()), "yolo")
+
+
+@dataclass
+class _Draft:
+    """What is to be said of the data, while they are read."""
+
+    broken: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
+
+    def issues(self) -> Iterator[QualityIssue]:
+        """Yield an issue for each kind of thing that was met."""
+        for code, found in (("Q895", self.broken), ("Q896", self.missing), ("Q620", self.shared)):
+            if found:
+                yield QualityIssue(code, Severity.WARN, {"count": len(found), "cases": summary(found)})
 
 
 def _read_sheet(path: Path) -> _Sheet:
@@ -134,21 +149,37 @@ def _bare(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
-def _folders(data: Path, sheet: _Sheet) -> Iterator[tuple[str | None, Path]]:
-    """Yield each part with its folder of images; a path that leads out of the data is looked for inside it."""
+def _images(data: Path, sheet: _Sheet, missing: list[str]) -> Iterator[tuple[str | None, Path]]:
+    """Yield each image with its part; those that a list names in vain are added to ``missing``."""
+    for part, place in _places(data, sheet):
+        if place.is_dir():
+            for suffix in PICTURE_SUFFIXES:
+                for image in files_under(place, suffix):
+                    yield part, image
+            continue
+        listed = read_list(data, place)
+        missing += [readable(text)[:200] for text in listed.missing]
+        for image in listed.images:
+            yield part, image
+
+
+def _places(data: Path, sheet: _Sheet) -> Iterator[tuple[str | None, Path]]:
+    """Yield each part with its folder of images or list; a path that leads out of the data is looked for inside it."""
     for key, paths in sheet.parts.items():
         for path in paths:
             bare = re.sub(r"^(\.{1,2}/|/)+", "", path.replace("\\", "/"))
             tried = (data / sheet.path / bare, data / bare) if not Path(sheet.path).is_absolute() else (data / bare,)
-            for folder in tried:
-                if ".." not in folder.parts and _is_folder_inside(data, folder):
-                    yield part_of(key), folder
+            for place in tried:
+                if ".." not in place.parts and _is_inside(data, place):
+                    yield part_of(key), place
                     break
 
 
-def _is_folder_inside(data: Path, folder: Path) -> bool:
+def _is_inside(data: Path, place: Path) -> bool:
+    """Tell whether a folder, or a text file, is there and inside the data."""
     try:
-        return folder.is_dir() and folder.resolve().is_relative_to(data.resolve())
+        is_there = place.is_dir() or (place.suffix.lower() == ".txt" and place.is_file())
+        return is_there and place.resolve().is_relative_to(data.resolve())
     except OSError:
         # a name that is too long for the file system
         return False

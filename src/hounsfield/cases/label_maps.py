@@ -31,10 +31,11 @@ Labels = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Integers (slice, row, column) >= 0 as the file stores them, and their grid."""
+    """Integers (slice, row, column) >= 0 as the file stores them, their grid, and how many samples two masks claim."""
 
     array: Labels
     geometry: VolumeGeometry
+    overlapping: int = 0
 
 
 def read_volumes(path: Path) -> tuple[Volume, ...]:

@@ -64,12 +64,14 @@ class FileMaskReader:
         grid = found.geometry if found else next(volume.geometry for volume in volumes if volume is not None)
         kept = self._on_grid(case.identifier, grid, volumes)
         dropped = sum(volume is not None for volume in volumes) - sum(volume is not None for volume in kept)
-        issues = (QualityIssue("Q888", Severity.NOTE, {"case": case.identifier, "count": dropped}),) if dropped else ()
+        issues = [QualityIssue("Q888", Severity.NOTE, {"case": case.identifier, "count": dropped})] if dropped else []
+        if found is not None and found.overlapping:
+            issues.append(QualityIssue("Q621", Severity.WARN, {"count": 1, "cases": case.identifier}))
         grid = next(volume.geometry for volume in kept if volume is not None)
         array = self.indices(found.array, case.identifier) if found else np.zeros(grid.shape, dtype=np.uint8)
         if case.identifier in self.further:
             array = self._with_further(case.identifier, array, grid)
-        return MaskedImage(kept, self._mask(array, grid), issues)
+        return MaskedImage(kept, self._mask(array, grid), tuple(issues))
 
     def _with_further(self, name: str, array: Labels, grid: VolumeGeometry) -> Labels:
         """Lay further masks over the first: the higher label counts; of instances each file is one object."""

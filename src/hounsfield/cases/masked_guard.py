@@ -23,7 +23,7 @@ TINY_VOXELS = 4
 TINY_RATIO = 25.0
 """How many times larger the median object is."""
 
-_GRIDS, _VALUES = "E881", "E885"
+_GRIDS, _VALUES, _OVERLAPS = "E881", "E885", "Q621"
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,13 @@ def examine_masked(
     facts: list[CaseFacts | None] = [None] * len(table)
     digests: dict[int, bytes] = {}
     faults: defaultdict[str, list[int]] = defaultdict(list)
+    overlapping: list[int] = []
     for index, image in table.read_all(workers=workers):
         if isinstance(image, HounsfieldError):
             faults[image.code if image.code in (_GRIDS, _VALUES) else ""].append(index)
         else:
             _look(looks, index, image)
+            overlapping += [index] if any(issue.code == _OVERLAPS for issue in image.issues) else []
             facts[index] = facts_of(image, len(table.label_names), table.is_instances)
             if table.cases[index].mask is not None:
                 digests[index] = hashlib.sha256(image.mask.array.tobytes()).digest()
@@ -97,6 +99,7 @@ def examine_masked(
         *_conflict_issue(table, seen.exact_copies, digests),
         *_listed("Q885", Severity.WARN, table, faults[_GRIDS]),
         *_listed("Q884", Severity.WARN, table, faults[_VALUES]),
+        *_listed(_OVERLAPS, Severity.WARN, table, overlapping),
         *_listed("Q882", Severity.NOTE, table, empty),
         *_tiny_issue(table, facts, labels),
         *_few_issue(table, facts, seen.groups),

@@ -68,7 +68,7 @@ class MaskTable:
         channel_names: what each channel is.
         cases: every case, in an order that does not depend on the machine.
         issues: what was noticed while the layout was read.
-        layout: ``pairs``, ``nnunet``, ``decathlon``, ``bids`` or ``dicom``.
+        layout: ``pairs``, ``nnunet``, ``decathlon``, ``bids``, ``structures`` or ``dicom``.
         reader: how pixels are read.
         is_instances: whether a mask numbers objects, instead of naming what each pixel belongs to.
     """

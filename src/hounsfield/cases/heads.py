@@ -154,7 +154,7 @@ def _classes(head: Head, texts: Sequence[str]) -> tuple[str, ...]:
         DatasetError: ``E857``, they are grades and their order is not known.
     """
     is_number = numeric_column(texts)
-    found = sorted(set(texts), key=float) if is_number else sorted(set(texts))
+    found = sorted(set(texts), key=lambda text: (float(text), len(text), text)) if is_number else sorted(set(texts))
     names = tuple({plain(text) or text: text for text in reversed(found)}[key] for key in dict.fromkeys(
         plain(text) or text for text in found
     ))  # fmt: skip

@@ -114,9 +114,8 @@ def read_manifest(path: Path, class_names: Sequence[str] | None = None) -> CaseT
     kept, missing = present_rows(path, rows, header)
     names, index_of, has_names = _classes(path, kept, header, class_names)
     cases = tuple(case_of(path, row, header, index_of.get(row[header.known["label"]])) for row in kept)
-    return CaseTable(
-        readable(path.stem), names, cases, row_issues(cases, missing, header), "manifest", FileReader(), has_names
-    )
+    issues = (*row_issues(cases, missing, header), *equal_numbers([row[header.known["label"]] for row in kept]))
+    return CaseTable(readable(path.stem), names, cases, issues, "manifest", FileReader(), has_names)
 
 
 def present_rows(path: Path, rows: Rows, header: ManifestHeader) -> tuple[Rows, Rows]:
@@ -220,16 +219,16 @@ def _classes(
     path: Path, rows: Rows, header: ManifestHeader, class_names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], dict[str, int], bool]:
     found = sorted({row[header.known["label"]] for row in rows} - {""})
-    is_numbers = all(text.isdecimal() and len(text) <= _MOST_DIGITS for text in found)
+    is_numbers = all(plain(text).isdecimal() and len(plain(text)) <= _MOST_DIGITS for text in found)
     if is_numbers:
-        found.sort(key=int)
+        found.sort(key=lambda text: (int(plain(text)), len(text), text))
     if class_names:
         names = tuple(class_names)
         if is_numbers and not {plain(text) for text in found} <= {plain(name) for name in names}:
-            outside = [text for text in found if int(text) >= len(names)]
+            outside = [text for text in found if int(plain(text)) >= len(names)]
             if outside:
                 raise DatasetError("E806", found=outside[0], where=path.name, expected=", ".join(names))
-            return names, {text: int(text) for text in found}, True
+            return names, {text: int(plain(text)) for text in found}, True
         return names, match_names(found, names, path.name), True
     spellings = {plain(text) or text: text for text in reversed(found)}
     names = tuple(dict.fromkeys(spellings[plain(text) or text] for text in found))
@@ -250,6 +249,26 @@ def case_of(path: Path, row: dict[str, str], header: ManifestHeader, label: int 
     patient = row[header.known["patient"]] if "patient" in header.known else ""
     attributes = tuple((column, row[column]) for column in header.others)
     return Case(text, label, patient or None, part, Source(path.parent / text), attributes)
+
+
+def equal_numbers(texts: Sequence[str]) -> tuple[QualityIssue, ...]:
+    """Return a note where a column writes one number in several ways, as ``1`` and ``1.0``: they are one class."""
+    ways: dict[str, dict[str, None]] = {}
+    for text in texts:
+        key = plain(text)
+        if key.lstrip("-")[:1].isdecimal() and _is_number(text):
+            ways.setdefault(key, {})[text] = None
+    found = [" = ".join(sorted(written, key=len)) for written in ways.values() if len(written) > 1]
+    if not found:
+        return ()
+    return (QualityIssue("Q623", Severity.NOTE, {"count": len(found), "found": summary(found)}),)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return "_" not in text and float(text) == float(plain(text))
+    except ValueError:
+        return False
 
 
 def row_issues(cases: Sequence[Case], missing: Rows, header: ManifestHeader) -> tuple[QualityIssue, ...]:

@@ -32,6 +32,7 @@ _ABSENCE = re.compile(
 )
 
 
+_NUMBER = re.compile(r"\+?(?P<sign>-?)0*(?P<whole>[0-9]+?)(?:\.(?P<part>[0-9]*?)0*)?")
 _LONE_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """All but those by which Python writes a byte of a file name that is no UTF-8."""
 
@@ -45,14 +46,21 @@ def plain(name: str) -> str:
     """Return a class name without case, spaces and signs, so that spellings can be compared.
 
     Signs that make another class stay: plus and comparison, a minus at the end or before a number, and a decimal point
-    (``HER2+`` is not ``HER2-``, ``-1`` is not ``1``, ``1.5`` is not ``15``).
+    (``HER2+`` is not ``HER2-``, ``-1`` is not ``1``, ``1.5`` is not ``15``). Numbers that are equal are one name, as
+    ``1`` and the ``1.0`` that a spreadsheet makes of it.
 
     >>> [plain(name) for name in ("No_Tumor", "notumour", "glioma_tumor", "NORMAL", "HER2 +", "HER2-", "Pneumo-nia")]
     ['notumor', 'notumor', 'glioma', 'normal', 'her2+', 'her2-', 'pneumonia']
+    >>> [plain(name) for name in ("1", "1.0", "01", "+1", "-0", "1.50", "2.0 mm")]
+    ['1', '1', '1', '1', '0', '1.5', '2.0mm']
     """
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", unicodedata.normalize("NFKC", name).casefold().strip())
     letters = re.sub(r"(?<!^)-(?!$)|^-(?!\d|$)|(?<!\d)\.|\.(?!\d)|[^\w+<>=≤≥.-]|_", "", text) or text
     letters = letters.replace("tumour", "tumor")
+    number = _NUMBER.fullmatch(letters)
+    if number is not None:
+        value = number["whole"] + (f".{number['part']}" if number["part"] else "")
+        return number["sign"] + value if value != "0" else value
     short = re.sub(r"tumors?$", "", letters)
     return letters if short in ("", "no", "not", "non", "without") else short
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hounsfield.cases.heads import AskedHead, Head, Values, draw_heads, indicators, settle, values_of
-from hounsfield.cases.manifest import ManifestHeader, Rows, find_table, read_rows
+from hounsfield.cases.manifest import ManifestHeader, Rows, equal_numbers, find_table, read_rows
 from hounsfield.cases.names import plain, summary
 from hounsfield.cases.table import CaseTable
 from hounsfield.cases.target_columns import DESCRIBING, cases_of
@@ -75,6 +75,8 @@ def read_several(
     if data.is_dir():
         table = replace(table, name=data.name)
     values = tuple(values_of(head, kept) for head in heads)
+    written = [row[column] for head in heads if head.is_classes for column in head.columns for row in kept]
+    table = replace(table, issues=(*table.issues, *equal_numbers(written)))
     return replace(stratified(table, heads, values), views=views)
 
 

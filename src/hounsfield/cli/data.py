@@ -21,7 +21,8 @@ Lines = Callable[[dict[str, Any], Talk], Iterator[str]]
 def data(
     folder: Annotated[Path, typer.Argument(metavar="DATA", help="A data set in any layout that train takes.")],
     task: Annotated[
-        Literal["auto", "sequence"], typer.Option("--task", help="sequence: a folder of frames or a film is one case.")
+        Literal["auto", "sequence", "several"],
+        typer.Option("--task", help="sequence: a folder of frames is one case; several: each column is a target."),
     ] = "auto",
     to: Annotated[str | None, typer.Option("--to", help="Write boxes as coco, or masks as nnunet.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="New folder for --to.")] = None,
@@ -58,6 +59,7 @@ def _look(folder: Path, talk: Talk, to: str | None, output: Path | None, asked: 
     from hounsfield.cases.task import LearningTask, task_of
     from hounsfield.cli.data_boxes import boxed_lines, examine_boxed
     from hounsfield.cli.data_masked import examine_masks, mask_lines
+    from hounsfield.cli.data_targets import examine_targets, read_columns_of, target_lines
     from hounsfield.errors import SettingsError
 
     if to not in (None, "nnunet") or (to is None) != (output is None):
@@ -69,6 +71,9 @@ def _look(folder: Path, talk: Talk, to: str | None, output: Path | None, asked: 
         return examine_boxed(folder, talk), boxed_lines
     if task is LearningTask.SEQUENCE:
         return _examine_sequences(folder, talk), _lines
+    targets = read_columns_of(folder, asked)
+    if targets is not None:
+        return examine_targets(targets, talk), target_lines
     return _examine(folder, talk), _lines
 
 
@@ -79,7 +84,7 @@ def _examine(folder: Path, talk: Talk) -> dict[str, Any]:
     table = read_cases(folder)
     with talk.progress(talk.label("data-looking")) as progress:
         examination = examine(table, progress=progress)
-    return _told(table, examination, talk)
+    return told(table, examination, talk)
 
 
 def _examine_sequences(folder: Path, talk: Talk) -> dict[str, Any]:
@@ -91,10 +96,11 @@ def _examine_sequences(folder: Path, talk: Talk) -> dict[str, Any]:
         examined = examine_sequences(table, progress=progress)
     frames = sorted(count for count in examined.frame_counts if count)
     spread = {"least": frames[0], "median": frames[len(frames) // 2], "most": frames[-1]} if frames else {}
-    return {**_told(table, examined.found, talk), "frames": spread}
+    return {**told(table, examined.found, talk), "frames": spread}
 
 
-def _told(table: "CaseTable", examination: "Examination", talk: Talk) -> dict[str, Any]:
+def told(table: "CaseTable", examination: "Examination", talk: Talk) -> dict[str, Any]:
+    """Return what a table of cases is and what is wrong with it, as JSON values."""
     from hounsfield.cases.description import copies, describe, few_cases, torn_patients
     from hounsfield.cases.headers import read_headers
 
@@ -119,6 +125,11 @@ def _lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
     if found["unlabelled"]:
         yield f"{talk.label('data-unlabelled')}: {found['unlabelled']}"
     yield f"{talk.label('data-classes')}: {counted(found['classes'])}"
+    yield from common_lines(found, talk)
+
+
+def common_lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
+    """Yield what people read of parts, sizes, patients and faults, whatever is learned."""
     for part, counts in found["parts"].items():
         yield f"{talk.label('data-parts')} {part}: {counted(counts)}"
     yield f"{talk.label('data-sizes')}: {counted(found['sizes'])}"

@@ -1,4 +1,4 @@
-"""Small changes of image and mask that a good feature does not mind: turned, moved, noisier, drawn larger or smaller.
+"""Small changes of image and mask that a good feature does not mind: turned, moved, noisier, drawn otherwise.
 
 After Zwanenburg et al. 2019 (Sci Rep 9:614), which measures the robustness of a feature by such changes where no image
 was taken twice.
@@ -13,6 +13,7 @@ from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import ImageError
 from hounsfield.radiomics.filters import WaveletFilter, respond
 from hounsfield.radiomics.region import Inside, Samples, Spacing
+from hounsfield.radiomics.supervoxels import around, redrawn
 
 MARGIN_MM = 30.0
 """Of image about the mask that is kept, so that the neighbourhoods of features and filters hold image."""
@@ -29,12 +30,14 @@ class PerturbationSettings:
         shift_fraction: largest part of a voxel that the image moves along every axis, either way.
         growth_fraction: largest part of its volume that the mask gains or loses.
         adds_noise: whether noise as strong as that of the image is added.
+        redraws: whether the mask is drawn anew along supervoxels.
     """
 
     angle_degrees: float = 10.0
     shift_fraction: float = 0.5
     growth_fraction: float = 0.15
     adds_noise: bool = True
+    redraws: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,30 +49,34 @@ class Perturbation:
         shift_fractions: of a voxel, along slices, rows and columns.
         growth_fraction: of the volume of the mask; below 0 it shrinks.
         noise_seed: of the noise; None adds none.
+        contour_seed: of the contour drawn along supervoxels; None leaves the mask.
     """
 
     angle_degrees: float = 0.0
     shift_fractions: tuple[float, float, float] = (0.0, 0.0, 0.0)
     growth_fraction: float = 0.0
     noise_seed: int | None = None
+    contour_seed: int | None = None
 
     @classmethod
     def drawn(cls, settings: PerturbationSettings, chance: np.random.Generator) -> "Perturbation":
         """Draw one."""
         angle, first, second, third, growth = (float(value) for value in chance.uniform(-1, 1, 5))
         far = settings.shift_fraction
-        seed = int(chance.integers(2**31))
+        seed, contour = (int(value) for value in chance.integers(2**31, size=2))
         return cls(
             angle * settings.angle_degrees,
             (first * far, second * far, third * far),
             growth * settings.growth_fraction,
             seed if settings.adds_noise else None,
+            contour if settings.redraws else None,
         )
 
     def apply(self, volume: Volume, mask: Mask, label: int | None = None) -> tuple[Volume, Mask]:
         """Return the changed image and mask, cut to ``MARGIN_MM`` about the region, whose label becomes 1.
 
-        Noise comes first, then the turn and the shift of both, then the mask grows or shrinks.
+        Noise comes first, then the turn and the shift of both, then the mask grows or shrinks and is drawn anew, as
+        in the chains of Zwanenburg et al.
 
         Args:
             volume: grey.
@@ -84,7 +91,7 @@ class Perturbation:
             raise ImageError("E963", found="any label" if label is None else f"label {label}")
         own = volume.geometry
         spacing = (own.slice_spacing_mm, own.row_spacing_mm, own.column_spacing_mm)
-        box = _about(inside, spacing)
+        box = around(inside, spacing, MARGIN_MM)
         samples, inside = np.asarray(volume.array[box], dtype=np.float64), inside[box]
         if self.noise_seed is not None:
             chance = np.random.default_rng(self.noise_seed)
@@ -93,6 +100,8 @@ class Perturbation:
         inside = grown(inside, spacing, self.growth_fraction)
         if not inside.any():
             raise ImageError("E981", found=f"{self.growth_fraction:.3g}")
+        if self.contour_seed is not None:
+            inside = redrawn(samples, inside, spacing, np.random.default_rng(self.contour_seed))
         cut = own.cropped((box[0].start, box[1].start, box[2].start), samples.shape)
         return volume.with_array(samples, geometry=cut), Mask(inside.astype(np.uint8), cut, {})
 
@@ -107,7 +116,8 @@ class Perturbation:
         scale = np.diag(spacing_mm)
         matrix = np.linalg.inv(scale) @ rotation @ scale
         middle = np.array(ndimage.center_of_mass(inside))
-        offset = middle - matrix @ (middle + self.shift_fractions)
+        shifts = [far if side > 1 else 0.0 for far, side in zip(self.shift_fractions, inside.shape, strict=True)]
+        offset = middle - matrix @ (middle + shifts)
         there = ndimage.affine_transform(samples, matrix, offset, order=3, mode="nearest")
         part = ndimage.affine_transform(inside.astype(np.float64), matrix, offset, order=1)
         return np.asarray(there), np.asarray(part >= 0.5 - 1e-9)
@@ -138,17 +148,11 @@ def grown(inside: Inside, spacing_mm: Spacing, fraction: float) -> Inside:
     if not fraction or not inside.any():
         return inside
     outside = ndimage.distance_transform_edt(~inside, spacing_mm)
-    depth = ndimage.distance_transform_edt(np.pad(inside, 1), spacing_mm)[1:-1, 1:-1, 1:-1]
+    # what lies beyond a single slice is not known to be outside
+    depth = ndimage.distance_transform_edt(np.pad(inside, [(int(side > 1),) * 2 for side in inside.shape]), spacing_mm)
+    depth = depth[tuple(slice(1, -1) if side > 1 else slice(None) for side in inside.shape)]
     order = np.argsort((outside - depth).ravel(), kind="stable")
     found = np.zeros(inside.size, dtype=np.bool_)
     found[order[:count]] = True
     return found.reshape(inside.shape)
 
-
-def _about(inside: Inside, spacing_mm: Spacing) -> tuple[slice, slice, slice]:
-    spans = []
-    for axes, side, step in zip(((1, 2), (0, 2), (0, 1)), inside.shape, spacing_mm, strict=True):
-        found, about = np.flatnonzero(inside.any(axis=axes)), int(np.ceil(MARGIN_MM / step))
-        spans.append(slice(max(0, int(found[0]) - about), min(side, int(found[-1]) + about + 1)))
-    first, second, third = spans
-    return first, second, third

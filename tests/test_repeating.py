@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from hounsfield.core.prediction import Interval
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import DatasetError
 from hounsfield.radiomics import FeatureSet, RadiomicsSettings, extract
 from hounsfield.radiomics.perturb import PerturbationSettings
 from hounsfield.radiomics.settings import Family
-from hounsfield.repeating import extract_perturbed, repeatability
+from hounsfield.repeating import Rating, extract_perturbed, rating_of, repeatability, repeatability_of
 from tests.radiomics.phantoms import ball, volume_and_mask
 
 SETTINGS = RadiomicsSettings(rounds=False, families=(Family.INTENSITY_STATISTICS,))
@@ -100,3 +101,33 @@ def test_the_mean_of_a_lesion_is_robust_and_its_extreme_value_less_so() -> None:
     found = {one.tag: one for one in repeatability(cases)}
     assert found["stat_mean"].one_way.value > 0.95
     assert found["stat_mean"].one_way.value > found["stat_skew"].one_way.value
+
+
+@pytest.mark.parametrize(
+    ("interval", "rating"),
+    [
+        ((0.95, 0.9, 0.99), Rating.EXCELLENT),
+        ((0.95, 0.899, 0.99), Rating.GOOD),
+        ((0.8, 0.75, 0.9), Rating.GOOD),
+        ((0.97, 0.74, 0.99), Rating.INSUFFICIENT),
+        ((-0.2, -0.5, 0.3), Rating.INSUFFICIENT),
+        ((float("nan"),) * 3, Rating.NOT_ASSESSED),
+    ],
+)
+def test_a_rating_is_of_the_lower_limit_of_the_interval(interval: tuple[float, float, float], rating: Rating) -> None:
+    assert rating_of(Interval(*interval)) is rating
+
+
+def test_a_table_gives_all_three_correlations_of_shrout_and_fleiss() -> None:
+    (found,) = repeatability_of(["rating"], np.array(SHROUT, dtype=float)[:, :, None])
+    values = found.one_way.value, found.agreement.value, found.consistency.value
+    assert values == pytest.approx((0.17, 0.29, 0.71), abs=0.005)
+    table = np.array(SHROUT, dtype=float)
+    assert found.variation == pytest.approx(np.sqrt(((table.std(axis=1, ddof=1) / table.mean(axis=1)) ** 2).mean()))
+
+
+def test_one_case_has_a_variation_and_no_correlation() -> None:
+    (found,) = repeatability_of(["a"], np.array([[[9.0], [11.0]]]))
+    assert found.variation == pytest.approx(np.sqrt(2) / 10)
+    assert rating_of(found.one_way) is Rating.NOT_ASSESSED
+    assert found.case_count == 1

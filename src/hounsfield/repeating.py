@@ -5,18 +5,48 @@ It joins the rooms of radiomics and metrics.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from hounsfield.core.prediction import Interval
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import DatasetError
 from hounsfield.metrics.agreement import Correlation, intraclass_correlation
+from hounsfield.metrics.repeatability import variation_within
 from hounsfield.radiomics import FeatureSet, RadiomicsSettings, extract
 from hounsfield.radiomics.perturb import Perturbation, PerturbationSettings
 
 LEAST_CASES = 3
 """An intraclass correlation of fewer cases says nothing."""
+
+
+class Rating(StrEnum):
+    """How reliable a correlation says that a measurement is (Koo and Li 2016, J Chiropr Med 15:155)."""
+
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    INSUFFICIENT = "moderate or poor"
+    NOT_ASSESSED = "not assessed"
+
+
+LEAST_EXCELLENT, LEAST_GOOD = 0.9, 0.75
+"""Lower ends of the classes; signatures are built of features from the second, often from the first."""
+
+
+def rating_of(correlation: Interval) -> Rating:
+    """Return the class of a correlation by the lower limit of its interval, as Koo and Li ask for.
+
+    Example:
+        >>> rating_of(Interval(0.95, 0.8, 0.99)).value
+        'good'
+    """
+    if not np.isfinite(correlation.low):
+        return Rating.NOT_ASSESSED
+    if correlation.low >= LEAST_EXCELLENT:
+        return Rating.EXCELLENT
+    return Rating.GOOD if correlation.low >= LEAST_GOOD else Rating.INSUFFICIENT
 
 
 @dataclass(frozen=True)
@@ -26,13 +56,17 @@ class Repeatability:
     Attributes:
         tag: of the feature.
         one_way: ICC(1,1), where the repetitions have no order, as perturbations have none.
-        consistency: ICC(3,1), which a shift of all cases between first and second scan leaves alone.
+        agreement: ICC(2,1), which a shift of all cases between first and second scan lowers.
+        consistency: ICC(3,1), which such a shift leaves alone.
+        variation: coefficient of variation within cases, a fraction.
         case_count: cases whose values are all numbers.
     """
 
     tag: str
     one_way: Interval
+    agreement: Interval
     consistency: Interval
+    variation: float
     case_count: int
 
 
@@ -79,15 +113,25 @@ def repeatability(cases: Sequence[Sequence[FeatureSet]]) -> list[Repeatability]:
             if [feature.tag for feature in one.features] != tags:
                 raise DatasetError("E982", found=f"{len(one.features)} / {len(tags)}", expected=LEAST_CASES)
     table = np.array([[[feature.value for feature in one.features] for one in case] for case in cases])
+    return repeatability_of(tags, table)
+
+
+def repeatability_of(tags: Sequence[str], table: npt.NDArray[np.float64]) -> list[Repeatability]:
+    """Return the same of values that are a table already; of too few cases the correlations are NaN.
+
+    Args:
+        tags: of the features.
+        table: (case, repetition, feature).
+    """
     return [_of(tag, table[:, :, place]) for place, tag in enumerate(tags)]
 
 
-def _of(tag: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Repeatability:
+def _of(tag: str, values: npt.NDArray[np.float64]) -> Repeatability:
     kept = values[np.isfinite(values).all(axis=1)]
+    variation = variation_within(kept)
     if len(kept) < LEAST_CASES:
         nothing = Interval(float("nan"), float("nan"), float("nan"))
-        return Repeatability(tag, nothing, nothing, len(kept))
-    one_way, consistency = (
-        intraclass_correlation(kept, form) for form in (Correlation.ONE_WAY, Correlation.CONSISTENCY)
-    )
-    return Repeatability(tag, one_way, consistency, len(kept))
+        return Repeatability(tag, nothing, nothing, nothing, variation, len(kept))
+    forms = Correlation.ONE_WAY, Correlation.AGREEMENT, Correlation.CONSISTENCY
+    one_way, agreement, consistency = (intraclass_correlation(kept, form) for form in forms)
+    return Repeatability(tag, one_way, agreement, consistency, variation, len(kept))

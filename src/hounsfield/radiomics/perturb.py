@@ -155,4 +155,3 @@ def grown(inside: Inside, spacing_mm: Spacing, fraction: float) -> Inside:
     found = np.zeros(inside.size, dtype=np.bool_)
     found[order[:count]] = True
     return found.reshape(inside.shape)
-

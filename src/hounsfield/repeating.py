@@ -86,9 +86,17 @@ def extract_perturbed(
         seed: the same seed gives the same changes.
         how: how far they go.
     """
+    return [extract(*one.apply(*case), settings) for one in drawn_changes(count, seed, how)]
+
+
+def drawn_changes(
+    count: int,
+    seed: int,
+    how: PerturbationSettings = PerturbationSettings(),  # noqa: B008 (frozen)
+) -> list[Perturbation]:
+    """Return so many changes; the same seed gives the same ones."""
     chance = np.random.default_rng(seed)
-    drawn = [Perturbation.drawn(how, chance) for _ in range(count)]
-    return [extract(*one.apply(*case), settings) for one in drawn]
+    return [Perturbation.drawn(how, chance) for _ in range(count)]
 
 
 def repeatability(cases: Sequence[Sequence[FeatureSet]]) -> list[Repeatability]:

@@ -19,6 +19,7 @@ from hounsfield.radiomics import Feature, FeatureSet
 from hounsfield.radiomics.catalogue import catalogue
 from hounsfield.radiomics.words import family_words, feature_words
 from hounsfield.report.regions import FeatureLine, RegionView, outlined, write_regions
+from hounsfield.report.repeats import RepeatView
 from hounsfield.report.text import Text, ui
 
 MARGIN_MM = 12.0
@@ -29,7 +30,11 @@ Inside = npt.NDArray[np.bool_]
 
 
 def write_page(
-    regions: Sequence[MeasuredRegion], path: Path, language: Language = "en", limits: Limits = DEFAULT_LIMITS
+    regions: Sequence[MeasuredRegion],
+    path: Path,
+    language: Language = "en",
+    limits: Limits = DEFAULT_LIMITS,
+    repeats: Sequence[RepeatView] = (),
 ) -> Path:
     """Write the page of the regions of one case that were measured; the image is read again.
 
@@ -38,6 +43,7 @@ def write_page(
         path: where the page is written.
         language: shown first.
         limits: bounds on what is read.
+        repeats: how well the features come out again.
 
     Raises:
         ReportError: ``E600`` when the file cannot be written.
@@ -51,7 +57,7 @@ def write_page(
             one = measured.get(region.label)
             if one is not None and one.found is not None:
                 views.append(_view(one, one.found, opened.volume, mask.array == region.label))
-    return write_regions(views, path, language)
+    return write_regions(views, path, language, repeats)
 
 
 def _view(one: MeasuredRegion, found: FeatureSet, volume: Volume, inside: Inside) -> RegionView:

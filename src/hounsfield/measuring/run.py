@@ -10,6 +10,7 @@ from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
 from hounsfield.core.quality import QualityIssue, Severity, issue_of
 from hounsfield.core.volume import Volume
 from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.measuring.perturbed import perturbed_values
 from hounsfield.measuring.regions import InputDigest, NamedRegion, OpenedSource, open_regions
 from hounsfield.measuring.sources import RegionSource
 from hounsfield.radiomics import FeatureSet, RadiomicsSettings, extract, named_settings
@@ -26,12 +27,16 @@ class MeasuringOptions:
         workers: processes.
         threads: of each process.
         limits: bounds on what is read.
+        perturbations: how often each region is measured again, changed a little; 0 measures it once.
+        seed: of these changes, which are the same for every region.
     """
 
     settings: RadiomicsSettings | None = None
     workers: int = 1
     threads: int = 1
     limits: Limits = field(default_factory=lambda: DEFAULT_LIMITS)
+    perturbations: int = 0
+    seed: int = 0
 
     def settings_for(self, volume: Volume) -> RadiomicsSettings:
         """Return the settings for an image."""
@@ -51,6 +56,7 @@ class MeasuredRegion:
         fault: why it failed.
         inputs: digests of image and mask.
         issues: what was found out about the image.
+        perturbed: values of the features under each perturbation, in their order; NaN where there were none.
     """
 
     source: RegionSource
@@ -59,6 +65,7 @@ class MeasuredRegion:
     fault: QualityIssue | None = None
     inputs: tuple[InputDigest, ...] = ()
     issues: tuple[QualityIssue, ...] = ()
+    perturbed: tuple[tuple[float, ...], ...] = ()
 
 
 DEFAULT_OPTIONS = MeasuringOptions()
@@ -119,7 +126,9 @@ def _measured(opened: OpenedSource, options: MeasuringOptions) -> Iterator[Measu
         except (HounsfieldError, MemoryError) as error:
             yield MeasuredRegion(*common, None, _fault(opened.source, error), opened.inputs, issues)
         else:
-            yield MeasuredRegion(*common, found, None, opened.inputs, issues)
+            case = opened.volume, mask, region.label
+            again = perturbed_values(case, found, options.perturbations, options.seed)
+            yield MeasuredRegion(*common, found, None, opened.inputs, issues, again)
 
 
 def _fault(source: RegionSource, error: Exception) -> QualityIssue:

@@ -36,6 +36,8 @@ class RegionSource:
         label: the only value of the mask that is measured; None for every one.
         volume_index: which volume of the image, for files that hold one a channel.
         names: what the values of the mask stand for, where the data set says so.
+        about: further columns of a manifest, such as ``batch``, ``repeat`` or ``age``, and their texts; with
+            ``repeat`` also ``subject``, the identifier as the manifest has it.
     """
 
     identifier: str
@@ -44,6 +46,7 @@ class RegionSource:
     label: int | None = None
     volume_index: int | None = None
     names: tuple[tuple[int, str], ...] = ()
+    about: tuple[tuple[str, str], ...] = ()
 
 
 def find_sources(image: Path, mask: Path | None = None, label: int | None = None) -> tuple[RegionSource, ...]:
@@ -162,6 +165,8 @@ def _listed(manifest: Path, label: int | None) -> tuple[RegionSource, ...]:
     if mask is None:
         raise SettingsError("E974", found=f"{manifest.name}: {summary(list(rows[0]))}", expected="image, mask")
     identifier = next((columns[word] for word in _IDENTIFIER_COLUMNS if word in columns), None)
+    used = {header.known["path"], mask, identifier, columns.get(_LABEL_COLUMN)}
+    further = [column for column in rows[0] if column not in used]
     found = []
     for number, row in enumerate(rows, start=2):
         files = row[header.known["path"]], row[mask]
@@ -170,7 +175,10 @@ def _listed(manifest: Path, label: int | None) -> tuple[RegionSource, ...]:
             raise SettingsError("E974", found=f"{manifest.name}: {number}: {text or files}", expected="image, mask")
         image, region = (manifest.parent / name for name in files)
         name = (row[identifier] if identifier else "") or case_name(image)
-        found.append(RegionSource(readable(name), image, region, int(text) if text else label))
+        about = [(column, readable(row[column])) for column in further]
+        if "repeat" in further:
+            about.append(("subject", readable(name)))
+        found.append(RegionSource(readable(name), image, region, int(text) if text else label, about=tuple(about)))
     return _told_apart(found)
 
 

@@ -94,13 +94,16 @@ def require_writable(path: Path) -> None:
         _pyarrow()
 
 
-def write_table(regions: Sequence[MeasuredRegion], path: Path, *, is_long: bool = False) -> Path:
+def write_table(
+    regions: Sequence[MeasuredRegion], path: Path, *, is_long: bool = False, beside: Row | None = None
+) -> Path:
     """Write regions as CSV, Parquet or JSON, by the ending of the name, and return it.
 
     Args:
         regions: what was measured.
         path: it is never overwritten.
         is_long: one row a feature, instead of one row a region with one column a feature.
+        beside: what a JSON file holds beside the regions.
 
     Raises:
         SettingsError: as ``require_writable``.
@@ -108,7 +111,7 @@ def write_table(regions: Sequence[MeasuredRegion], path: Path, *, is_long: bool 
     require_writable(path)
     with whole_file(path) as partial_path:
         if path.suffix.lower() == ".json":
-            text = json.dumps(as_json(regions), ensure_ascii=False, indent=2, allow_nan=False)
+            text = json.dumps(as_json(regions) | (beside or {}), ensure_ascii=False, indent=2, allow_nan=False)
             partial_path.write_text(text + "\n", encoding="utf-8")
         elif path.suffix.lower() == ".csv":
             partial_path.write_text(as_csv(regions, is_long=is_long), encoding="utf-8", newline="")
@@ -146,6 +149,13 @@ def rows_of(regions: Sequence[MeasuredRegion], *, is_long: bool = False) -> Iter
 
 
 def _about(measured: MeasuredRegion) -> Row:
+    """Return what a row says beside its features; further columns of a manifest never take the place of our own."""
+    own = _facts(measured)
+    about = {name: value for name, value in measured.source.about if name not in own}
+    return {name: own[name] for name in ("id", "label", "region")} | about | own
+
+
+def _facts(measured: MeasuredRegion) -> Row:
     region, found = measured.region, measured.found
     digests = {item.role: item.sha256 for item in measured.inputs}
     return {

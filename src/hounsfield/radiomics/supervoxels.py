@@ -17,7 +17,7 @@ LEAST_VOXELS = 20
 LEAST_PARTS = 10
 """Supervoxels that a region is worth at least; larger ones than the region itself would not draw it anew."""
 COMPACTNESS = 0.05
-"""Difference of intensity, of the range of the region and a tenth about it, that counts like one side of a supervoxel."""
+"""Difference of intensity, as a part of the range of the region, that counts like one side of a supervoxel."""
 ROUNDS = 5
 NEVER, ALWAYS = 0.2, 0.9
 """Share of a supervoxel in the region below which it is left out, and from which it is taken."""

@@ -11,6 +11,7 @@ from hounsfield.messages import Language
 from hounsfield.report.files import write_atomic
 from hounsfield.report.html import render
 from hounsfield.report.picture import data_address
+from hounsfield.report.repeats import BAR_HEIGHT, BAR_WIDTH, RepeatView
 from hounsfield.report.text import Text
 
 OUTLINE = (255, 160, 0)
@@ -61,14 +62,22 @@ class RegionView:
         )
 
 
-def write_regions(views: Sequence[RegionView], path: Path, language: Language = "en") -> Path:
+def write_regions(
+    views: Sequence[RegionView], path: Path, language: Language = "en", repeats: Sequence[RepeatView] = ()
+) -> Path:
     """Write the page, one file that asks nothing of any network.
+
+    Args:
+        views: the regions.
+        path: where the page is written.
+        language: shown first.
+        repeats: how well the features come out again, shown last.
 
     Raises:
         ReportError: ``E600`` when the file cannot be written.
     """
-    size = (PLOT_WIDTH, PLOT_HEIGHT)
-    return write_atomic(path, render("regions.html", language, views=tuple(views), size=size).encode())
+    more = {"size": (PLOT_WIDTH, PLOT_HEIGHT), "repeats": tuple(repeats), "bar": (BAR_WIDTH, BAR_HEIGHT)}
+    return write_atomic(path, render("regions.html", language, views=tuple(views), **more).encode())
 
 
 def outlined(samples: npt.NDArray[np.floating], inside: npt.NDArray[np.bool_], aspect: float) -> str:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,38 @@ def test_images_that_cannot_be_read_are_named(folder, tmp_path):
         (data / f"JPEGImages/0{number}.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match="E853"):
         evaluate_boxes(open_package(folder / "m.model"), read_boxed(data), options=QUICK)
+
+
+def with_input(package, **changes):
+    contract = package.manifest.input.model_copy(update=changes)
+    return replace(package, manifest=package.manifest.model_copy(update={"input": contract}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"allows_pictures": False}, "Q502"), ({"minimum_rows": 65}, "Q511"), ({"minimum_columns": 81}, "Q511"),
+     ({"quantity": "hounsfield"}, "Q513"), ({"maximum_colour_fraction": 0.001, "allows_colour": False}, "Q510")],
+)  # fmt: skip
+def test_what_the_contract_refuses_is_not_answered(folder, changes, code):
+    """All pictures are alike, so all are refused, as a classifier refuses them."""
+    with pytest.raises(DatasetError) as caught:
+        evaluate_boxes(with_input(open_package(folder / "m.model"), **changes), read_boxed(folder / "data"))
+    assert (caught.value.code, caught.value.facts["count"], caught.value.facts["total"]) == ("E853", 14, 14)
+    table = read_boxed(folder / "data")
+    package = with_input(open_package(folder / "m.model"), **changes)
+    said = [reason.code for _, reason in evaluation._detect(Detector(package, 1), table, [0, 1], 1, None)[1]]
+    assert said == [code, code]
+
+
+def test_one_image_that_the_contract_refuses_is_named(folder, tmp_path):
+    data = save_discs(tmp_path / "data", 6)
+    small = Image.open(data / "JPEGImages/03.png").crop((0, 0, 80, 40))
+    small.save(data / "JPEGImages/03.png")
+    package = with_input(open_package(folder / "m.model"), minimum_rows=50)
+    result = evaluate_boxes(package, read_boxed(data), options=QUICK)
+    assert [(name, reason.code) for name, reason in result.refused] == [("JPEGImages/03.png", "Q511")]
+    assert result.as_json()["refused"][0]["code"] == "Q511"
+    assert len(result.cases) == 5
 
 
 def test_a_part_that_is_not_there_is_refused(folder):

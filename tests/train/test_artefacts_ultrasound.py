@@ -96,6 +96,21 @@ def test_an_apex_inside_the_image_is_refused():
         Shadow(apex=(-0.5, 1.0))
 
 
+@pytest.mark.parametrize("strength", [(0.4, 1.2), (-0.1, 0.5), (2.0, 3.0)])
+def test_a_shadow_that_takes_more_than_there_is_is_refused(strength):
+    """More than the whole signal would leave negative greys."""
+    with pytest.raises(ValidationError):
+        Shadow(strength=strength)
+
+
+def test_a_whole_shadow_is_black_and_never_below():
+    kind = Shadow(probability=1.0, strength=(1.0, 1.0))
+    images = torch.rand(8, 1, 40, 40, generator=torch.Generator().manual_seed(0))
+    found = kind.apply(images, kind.draw(images, torch.Generator().manual_seed(1)))
+    assert float(found.min()) == 0.0
+    assert bool((found <= images).all())
+
+
 def test_gain_is_a_straight_line_down_the_rows():
     image = torch.full((1, 1, 64, 20), 0.5)
     found = DepthGain().apply(image, {"gain": number(0.05), "slope": number(-0.2)})[0, 0].numpy()

@@ -12,11 +12,12 @@ from hounsfield.cases.table import CaseImage
 from hounsfield.compiled import in_order
 from hounsfield.core.boxes import Detections
 from hounsfield.core.prediction import Interval, ModelIdentity
-from hounsfield.core.quality import QualityIssue
+from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.box_page import BoxPicture, box_page, draw_boxes
 from hounsfield.evaluate.box_plots import box_figures
 from hounsfield.evaluate.figure_block import Figures, write_figures
+from hounsfield.evaluate.inference import Reason
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.parts import check_answered, part_issues
 from hounsfield.evaluate.result import defined_json, issues_json, metrics_text, refused_json
@@ -27,6 +28,7 @@ from hounsfield.metrics.detection_candidates import by_overlap, gather_candidate
 from hounsfield.metrics.froc import RATES, competition_score_of, sensitivity_at_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.metrics.weights import Statistic
+from hounsfield.model.contract_check import check_contract
 from hounsfield.model.detector import Detector
 from hounsfield.model.package import ModelPackage
 from hounsfield.prepare.sequence import apply_steps, build_steps
@@ -58,7 +60,7 @@ class BoxEvaluation:
     part: str
     measures: dict[str, Interval]
     cases: tuple[tuple[str, float], ...]
-    refused: tuple[tuple[str, HounsfieldError], ...]
+    refused: tuple[tuple[str, Reason], ...]
     issues: tuple[QualityIssue, ...]
     provenance: Mapping[str, str | int | float]
 
@@ -127,15 +129,18 @@ def evaluate_boxes(
 
 def _detect(
     detector: Detector, table: BoxTable, chosen: list[int], threads: int, progress: Callable[[int, int], None] | None
-) -> tuple[dict[int, Detections], list[tuple[str, HounsfieldError]]]:
+) -> tuple[dict[int, Detections], list[tuple[str, Reason]]]:
     manifest = detector.predictor.package.manifest
     steps, is_colour = build_steps(manifest.prepare), manifest.network.channels == 3
 
-    def answer(read: tuple[int, CaseImage | HounsfieldError]) -> Detections | HounsfieldError:
+    def answer(read: tuple[int, CaseImage | HounsfieldError]) -> Detections | Reason:
         image = read[1]
+        if isinstance(image, HounsfieldError):
+            return image
+        for issue in check_contract(manifest, image.study, image.series, image.volume):
+            if issue.severity is Severity.REJECT:
+                return issue
         try:
-            if isinstance(image, HounsfieldError):
-                raise image
             _, rows, columns = image.volume.geometry.shape
             prepared, _ = apply_steps(steps, to_display(image.volume, keep_colour=is_colour))
             return detector.detect(prepared, (rows, columns))
@@ -143,14 +148,14 @@ def _detect(
             return error
 
     found: dict[int, Detections] = {}
-    refused = []
+    refused: list[tuple[str, Reason]] = []
     for done, (index, said) in enumerate(
         zip(chosen, in_order(answer, table.read_all(chosen), threads), strict=True), 1
     ):
-        if isinstance(said, HounsfieldError):
-            refused.append((table.cases[index].identifier, said))
-        else:
+        if isinstance(said, Detections):
             found[index] = said
+        else:
+            refused.append((table.cases[index].identifier, said))
         if progress:
             progress(done, len(chosen))
     return found, refused

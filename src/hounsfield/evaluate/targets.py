@@ -22,7 +22,7 @@ from hounsfield.errors import DatasetError, ModelError
 from hounsfield.evaluate.figure_block import Figure, Figures, write_figures
 from hounsfield.evaluate.inference import Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of
-from hounsfield.evaluate.parts import evaluated_part, groups_of, part_issues
+from hounsfield.evaluate.parts import check_answered, evaluated_part, groups_of, part_issues
 from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
 from hounsfield.evaluate.target_cases import TargetPicture, case_errors, target_pictures
@@ -163,10 +163,7 @@ def evaluate_targets(
     if not chosen:
         raise DatasetError("E854", data=table.name, task=targets.task, found=part)
     outputs = classify(package, table, chosen, options.threads, progress)
-    if len(outputs.refused) >= max(1, len(outputs.indices)):
-        first = outputs.refused[0]
-        facts = {"case": table.cases[first.index].identifier, "reason": first.reason.text()}
-        raise DatasetError("E853", count=len(outputs.refused), total=len(chosen), **facts)
+    check_answered([(table.cases[item.index].identifier, item.reason) for item in outputs.refused], len(chosen))
     examination = judge(evaluated_part(table, chosen), outputs.looks.select(chosen))
     groups = groups_of(examination, chosen, outputs)
     reference = targets.values[outputs.indices]

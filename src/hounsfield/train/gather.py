@@ -1,6 +1,7 @@
 """Gather: split the cases, prepare each image once with the steps of the model, and hold them as parts."""
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,42 @@ from hounsfield.prepare.sequence import apply_steps, build_steps
 from hounsfield.prepare.step import Step
 from hounsfield.train.events import Talk, TrainEvent, issue_event
 from hounsfield.train.parts import Part, Parts
-from hounsfield.train.plan import Plan, SplitPlan
+from hounsfield.train.plan import SplitPlan
 
 LEAST_PER_CLASS = 2
 """Cases that each class needs in the training and in the tuning part."""
+
+
+class Grid(Protocol):
+    """The input of a network."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of an image."""
+
+    @property
+    def columns(self) -> int:
+        """Columns of an image."""
+
+
+class LeadsToGrid(Protocol):
+    """What gathering has to know of a plan."""
+
+    @property
+    def prepare(self) -> tuple[dict[str, Any], ...]:
+        """Preparing steps."""
+
+    @property
+    def network(self) -> Grid:
+        """What they lead to."""
+
+    @property
+    def clusters(self) -> str:
+        """Column that tells clusters apart, empty for none."""
 
 
 def choose_parts(table: CaseTable, examination: Examination, split: SplitPlan) -> dict[str, tuple[int, ...]]:
@@ -49,7 +82,7 @@ def gather_parts(
     table: CaseTable,
     examination: Examination,
     chosen: dict[str, tuple[int, ...]],
-    plan: Plan,
+    plan: LeadsToGrid,
     quantity: str,
     talk: Talk,
 ) -> Parts:
@@ -92,7 +125,7 @@ def gather_parts(
 class Preparer:
     """Brings one image, or all slices of it, onto the grid of the model, exactly as an analysis does."""
 
-    def __init__(self, steps: tuple[Step, ...], quantity: str, plan: Plan) -> None:
+    def __init__(self, steps: tuple[Step, ...], quantity: str, plan: LeadsToGrid) -> None:
         self.steps = steps
         self.is_display = Quantity.named(quantity) is Quantity.DISPLAY
         self.expected = (plan.network.channels, plan.network.rows, plan.network.columns)

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hounsfield.train.chance import generator_at  # noqa: E402
-from hounsfield.train.segmentation.patches import PreparedCase, PreparedParts, draw_patches  # noqa: E402
+from hounsfield.train.segmentation.patches import UNKNOWN, PreparedCase, PreparedParts, draw_patches  # noqa: E402
 from tests.train.segmentation import discs  # noqa: E402
 
 
@@ -50,12 +50,14 @@ def test_rare_labels_are_centred_as_often_as_common_ones() -> None:
     assert float((found.masks == 2).flatten(1).any(1).float().mean()) == pytest.approx(0.5, abs=0.05)
 
 
-def test_beyond_a_small_case_lies_background() -> None:
+def test_beyond_a_small_case_nothing_is_known() -> None:
     case = numbered((2, 5, 6), (1, 4, 5))
     found = draw_patches([case], (4, 8, 8), 1.0, generator_at(0, "x"))
     assert torch.equal(found.images[0, 0, :2, :5, :6], torch.from_numpy(case.images[0].astype(np.float32)))
     assert float(found.images.sum()) == float(case.images.astype(np.float32).sum())
-    assert int(found.masks.sum()) == 1
+    inside = found.masks[0, :2, :5, :6]
+    assert torch.equal(inside, torch.from_numpy(case.mask.astype(np.int64)))
+    assert int((found.masks == UNKNOWN).sum()) == found.masks.numel() - inside.numel()
 
 
 def test_the_digest_sees_every_sample_and_every_label() -> None:

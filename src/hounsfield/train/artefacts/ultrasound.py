@@ -45,7 +45,7 @@ class Shadow(Kind):
 
     Attributes:
         probability: share of images with a shadow.
-        strength: range of the share of the signal that is lost.
+        strength: range of the share of the signal that is lost, at most all of it.
         width: range of the width at the bottom of the image, as a share of its columns.
         depth: range of the depth from which it is dark, as a share of the rows.
         apex: range of how far above the image the rays meet, in rows of the image; large values are a linear probe.
@@ -53,7 +53,7 @@ class Shadow(Kind):
 
     kind: Literal["shadow"] = "shadow"
     probability: Probability = 0.2
-    strength: Range = (0.4, 0.9)
+    strength: tuple[Probability, Probability] = (0.4, 0.9)
     width: Range = (0.06, 0.25)
     depth: Range = (0.1, 0.7)
     apex: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.2, 3.0)

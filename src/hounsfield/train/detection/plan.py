@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hounsfield.model.interface import AnchorLevel, BoxInterface
 from hounsfield.model.networks.retina import RetinaSettings
+from hounsfield.train.augment import Augmentation
 from hounsfield.train.detection.augment import BoxAugmentation
 from hounsfield.train.plan import Optimisation, RunPlan
 
@@ -30,6 +31,7 @@ class DetectionPlan(RunPlan):
         levels: anchors of each level of the pyramid, in pixels of the grid.
         ratios: rows divided by columns of the anchors.
         augment: how images and boxes are changed together.
+        changes: kinds of ``train.augment`` that change the samples afterwards, in order.
         box_weight: of the loss of boxes against that of classes.
         candidates: anchors of each level that may match an object (ATSS).
         decoding: how detections are made of the outputs.
@@ -42,6 +44,7 @@ class DetectionPlan(RunPlan):
     levels: tuple[AnchorLevel, ...]
     ratios: tuple[float, ...] = (1.0,)
     augment: BoxAugmentation = Field(default_factory=BoxAugmentation)
+    changes: tuple[Augmentation, ...] = ()
     learning: Optimisation = Field(default_factory=Optimisation)
     box_weight: float = Field(2.0, gt=0)
     candidates: int = Field(9, ge=1, le=100)

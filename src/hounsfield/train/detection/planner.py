@@ -1,6 +1,7 @@
 """The planner of a detector: grid, anchors, batch and schedule from the boxes that were found, each with its reason."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from hounsfield.core.boxes import sides
 from hounsfield.errors import DatasetError, SettingsError
 from hounsfield.model.interface import AnchorLevel
 from hounsfield.model.networks.retina import STRIDES, Retina, RetinaSettings
+from hounsfield.train.detection.asked import asked_augmentation, asked_grid
+from hounsfield.train.detection.augment import BoxAugmentation
 from hounsfield.train.detection.plan import DetectionPlan
 from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_of
 from hounsfield.train.options import TrainOptions
@@ -48,7 +51,9 @@ def plan_detection(
         raise DatasetError("E891", path=table.name)
     lengths = sides(np.concatenate([item.boxes for item in kept]))
     labels = np.concatenate([item.labels for item in kept])
-    rows, columns, scale, grid_reason = _grid(options, shapes, np.sqrt(lengths.prod(1)), labels)
+    steps = recipe.prepare or ()
+    grid = asked_grid(steps)
+    rows, columns, scale, grid_reason = _grid(options, shapes, np.sqrt(lengths.prod(1)), labels, grid)
     ratios = _ratios(lengths)
     levels = _levels(np.sqrt(lengths.prod(1)) * scale, labels)
     learning, length = _learning(options, recipe, len(table))
@@ -56,8 +61,9 @@ def plan_detection(
     if asked.pop("name", "retina") != "retina":
         raise SettingsError("E831", found=str(options.network or recipe.network["name"]), expected="retina")
     anchors = ", ".join(f"{side:g} / {level.stride}" for level in levels for side in level.sides)
+    augment, changes = (BoxAugmentation(), ()) if recipe.augment is None else asked_augmentation(recipe.augment)
     reasons = (
-        grid_reason,
+        *([grid_reason] if grid is None else []),
         Reason(choice="anchors", key="ui.train.reason.anchors", facts={"anchors": anchors}),
         *length,
     )
@@ -69,7 +75,9 @@ def plan_detection(
             class_names=table.class_names,
             seed=next(value for value in (options.seed, recipe.seed, 0) if value is not None),
             threads=threads,
-            prepare=_prepare(form),
+            prepare=_prepare(form) if recipe.prepare is None else _with_grid(steps, form),
+            augment=augment,
+            changes=changes,
             network=form,
             levels=levels,
             ratios=ratios,
@@ -87,11 +95,24 @@ def _prepare(form: RetinaSettings) -> tuple[dict[str, str | int], ...]:
     return (resize,) if form.channels == 3 else ({"step": "grey"}, resize)
 
 
+def _with_grid(steps: Sequence[Mapping[str, Any]], form: RetinaSettings) -> tuple[dict[str, Any], ...]:
+    """Return steps that were asked for, whose last resizing leads to the grid of the network."""
+    resize = {"step": "resize", "rows": form.rows, "columns": form.columns}
+    return (*map(dict, steps), *([] if asked_grid(steps) == (form.rows, form.columns) else [resize]))
+
+
 def _grid(
-    options: TrainOptions, shapes: Shapes, roots: np.ndarray[tuple[int], np.dtype[np.float64]], labels: Shapes
+    options: TrainOptions,
+    shapes: Shapes,
+    roots: np.ndarray[tuple[int], np.dtype[np.float64]],
+    labels: Shapes,
+    asked: tuple[int, int] | None,
 ) -> tuple[int, int, float, Reason]:
     """Return rows and columns of the grid, what boxes shrink to on it, and why."""
     rows, columns = np.median(shapes[shapes.all(axis=1)], axis=0)
+    if asked is not None:
+        scale = math.sqrt(asked[0] * asked[1] / (rows * columns))
+        return *asked, scale, Reason(choice="grid", key="ui.train.reason.grid", facts={})
     smallest = min(float(np.median(roots[labels == label])) for label in np.unique(labels))
     wanted = options.size / max(rows, columns) if options.size else min(1.0, WANTED_SIDE / smallest)
     scale = min(wanted, math.sqrt(MOST_PIXELS / (rows * columns)))

@@ -12,6 +12,7 @@ from hounsfield.metrics.detection import detection_statistics, match_class
 from hounsfield.metrics.weights import value_of
 from hounsfield.model.detector import LARGEST_GROWTH, anchor_boxes, detections_of
 from hounsfield.model.networks.retina import Retina
+from hounsfield.train.augment import augment
 from hounsfield.train.chance import generator_at
 from hounsfield.train.detection.augment import Objects, place_images
 from hounsfield.train.detection.parts import BoxPart, BoxParts
@@ -84,7 +85,7 @@ class Detection:
         for number, scale, shift in zip(picked, placement.scale, placement.shift, strict=True):
             moved = self.plan.augment.place_objects(objects_of(self.training, int(number)), scale, shift, shape)
             rows.append((moved.boxes, moved.labels, moved.is_ignored))
-        return place_images(images, placement), tuple(rows)
+        return augment(place_images(images, placement), self.plan.changes, chance), tuple(rows)
 
     def loss(self, network: Retina, batch: BoxBatch) -> StepLoss:
         """Return the focal loss of the classes and the GIoU loss of the boxes, each by anchor that is for an object."""

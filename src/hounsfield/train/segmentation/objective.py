@@ -17,22 +17,32 @@ def soft_dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
 
     Args:
         logits: (image, label, ...).
-        masks: (image, ...) of integers.
+        masks: (image, ...) of integers; samples below 0 do not count.
     """
     label_count = logits.shape[1]
     probabilities = functional.softmax(logits, 1).transpose(0, 1).flatten(1)
-    wanted = functional.one_hot(masks.flatten().long(), label_count).T.to(probabilities.dtype)
+    flat = masks.flatten().long()
+    is_known = (flat >= 0).to(probabilities.dtype)
+    wanted = functional.one_hot(flat.clamp(min=0), label_count).T.to(probabilities.dtype) * is_known
+    probabilities = probabilities * is_known
     common = (probabilities * wanted).sum(1)[1:]
     both = (probabilities.sum(1) + wanted.sum(1))[1:]
     return 1 - ((2 * common + SMOOTH) / (both + SMOOTH)).mean()
 
 
 def mask_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Return cross entropy plus soft Dice loss, each with weight one (Isensee 2021)."""
+    """Return cross entropy plus soft Dice loss, each with weight one (Isensee 2021), of samples with a label.
+
+    Args:
+        logits: (image, label, ...).
+        masks: (image, ...) of integers; samples below 0 do not count.
+    """
     # the sum over gathered log-probabilities is deterministic, which nll_loss over images is not promised to be
     log_probabilities = functional.log_softmax(logits, 1)
-    picked = log_probabilities.gather(1, masks.long().unsqueeze(1))
-    return soft_dice_loss(logits, masks) - picked.mean()
+    wanted = masks.long().unsqueeze(1)
+    is_known = (wanted >= 0).to(log_probabilities.dtype)
+    picked = log_probabilities.gather(1, wanted.clamp(min=0)) * is_known
+    return soft_dice_loss(logits, masks) - picked.sum() / is_known.sum().clamp(min=1)
 
 
 def supervised_loss(all_logits: Sequence[Tensor], masks: Tensor) -> Tensor:

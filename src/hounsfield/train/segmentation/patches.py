@@ -16,6 +16,8 @@ from torch.nn import functional
 from hounsfield.model.networks.mask_catalogue import Triple
 from hounsfield.train.parts import PartSizes
 
+UNKNOWN = -1
+"""Label of samples beyond the image, where a patch is larger than it: nothing is learned from them."""
 PLACES_PER_LABEL = 5000
 """Most samples of a label that are remembered as centres of patches, spread evenly over all of them."""
 
@@ -85,7 +87,7 @@ class PreparedParts:
 
 
 class PatchBatch(NamedTuple):
-    """Images (image, channel, slice, row, column) with masks (image, slice, row, column)."""
+    """Images (image, channel, slice, row, column), masks (image, slice, row, column), ``UNKNOWN`` outside."""
 
     images: Tensor
     masks: Tensor
@@ -98,7 +100,7 @@ def draw_patches(
 
     The label is drawn evenly from those of the case, then the sample evenly from those of the label, so a small
     structure is seen as often as a large one (nnU-Net's foreground oversampling). Where a case is smaller than the
-    patch it is continued with 0 and background.
+    patch it is continued with 0, and ``UNKNOWN`` in the mask.
 
     Args:
         cases: one for each patch.
@@ -107,7 +109,7 @@ def draw_patches(
         generator: of all chance.
     """
     images = np.zeros((len(cases), cases[0].images.shape[0], *patch), dtype=np.float32)
-    masks = np.zeros((len(cases), *patch), dtype=np.int64)
+    masks = np.full((len(cases), *patch), UNKNOWN, dtype=np.int64)
     for index, case in enumerate(cases):
         chance = torch.rand(6, generator=generator).tolist()
         starts = _starts(case, patch, chance, is_centred=chance[5] < foreground_fraction)

@@ -1,19 +1,17 @@
 """``hounsfield data``: what a data set is, and what is wrong with it, before anything learns from it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hounsfield.cli.data_words import counted, issue_rows
+from hounsfield.cli.data_words import common_lines, counted, told
 from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
 from hounsfield.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from hounsfield.cases.guard import Examination
-    from hounsfield.cases.table import CaseTable
+    pass
 
 Lines = Callable[[dict[str, Any], Talk], Iterator[str]]
 
@@ -99,26 +97,6 @@ def _examine_sequences(folder: Path, talk: Talk) -> dict[str, Any]:
     return {**told(table, examined.found, talk), "frames": spread}
 
 
-def told(table: "CaseTable", examination: "Examination", talk: Talk) -> dict[str, Any]:
-    """Return what a table of cases is and what is wrong with it, as JSON values."""
-    from hounsfield.cases.description import copies, describe, few_cases, torn_patients
-    from hounsfield.cases.headers import read_headers
-
-    issues = (*examination.issues, *few_cases(table, examination))
-    return {
-        "data": table.name,
-        "layout": table.layout,
-        "cases": len(table),
-        "classes": table.counts(),
-        **asdict(describe(table, read_headers(table))),
-        "issues": issue_rows(issues, talk),
-        "copies": [asdict(pair) for pair in copies(table, examination)],
-        "shortcuts": [asdict(shortcut) for shortcut in examination.shortcuts],
-        "patients_in_several_parts": [list(names) for names in torn_patients(table)],
-        "unreadable": [table.cases[index].identifier for index in examination.unreadable],
-    }
-
-
 def _lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
     yield f"{found['data']} ({found['layout']})"
     yield f"{talk.label('data-cases')}: {found['cases']}"
@@ -126,18 +104,3 @@ def _lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
         yield f"{talk.label('data-unlabelled')}: {found['unlabelled']}"
     yield f"{talk.label('data-classes')}: {counted(found['classes'])}"
     yield from common_lines(found, talk)
-
-
-def common_lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
-    """Yield what people read of parts, sizes, patients and faults, whatever is learned."""
-    for part, counts in found["parts"].items():
-        yield f"{talk.label('data-parts')} {part}: {counted(counts)}"
-    yield f"{talk.label('data-sizes')}: {counted(found['sizes'])}"
-    yield f"{talk.label('data-bits')}: {counted(found['bits'])}"
-    yield f"{talk.label('data-kinds')}: {counted(found['kinds'])}"
-    if found.get("frames"):
-        yield f"{talk.label('data-frames')}: {counted(found['frames'])}"
-    patients = talk.label("data-unknown") if found["patients"] is None else str(found["patients"])
-    yield f"{talk.label('data-patients')}: {patients} ({talk.label('data-without')}: {found['without_patient']})"
-    for issue in found["issues"]:
-        yield f"{issue['severity']} {issue['code']}: {issue['text']}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hounsfield.cli.data_words import counted
+from hounsfield.cli.data_words import common_lines, counted, told
 from hounsfield.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ def read_columns_of(folder: Path, asked: str) -> "TargetTable | SeveralTable | N
 def examine_targets(targets: "TargetTable | SeveralTable", talk: Talk) -> dict[str, Any]:
     """Return everything that is found in data with targets, as JSON values."""
     from hounsfield.cases.guard import examine
-    from hounsfield.cli.data import told
 
     with talk.progress(talk.label("data-looking")) as progress:
         examination = examine(targets.table, progress=progress)
@@ -47,8 +46,6 @@ def examine_targets(targets: "TargetTable | SeveralTable", talk: Talk) -> dict[s
 
 def target_lines(found: dict[str, Any], talk: Talk) -> Iterator[str]:
     """Yield what a person reads."""
-    from hounsfield.cli.data import common_lines
-
     yield f"{found['data']} ({found['layout']})"
     yield f"{talk.label('data-cases')}: {found['cases']}"
     for target in found["targets"]:

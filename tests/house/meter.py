@@ -41,6 +41,7 @@ _IMPORT_TIME_CALLS = {
 _IMPORT_TIME_METHODS = {"mkdir", "touch", "write_text", "write_bytes", "addHandler", "setLevel"}
 _ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.putenv", "environ", "getenv"}
 _STREAMS = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
+_PLAIN = {"bool", "float", "int", "str"}
 _ENDINGS = {"sys.exit", "os._exit", "exit", "quit"}
 
 
@@ -64,18 +65,27 @@ def long_functions(sources: Iterable[Source], limit: int = LARGEST_CODE_LINES) -
 
 
 def many_arguments(sources: Iterable[Source]) -> Complaints:
-    """A dataclass has no written constructor and the options of a verb are its arguments; all else counts."""
+    """A dataclass has no written constructor, a verb takes its options and a formula its inputs; all else counts."""
     return [
         f"{source.at(function)} {function.name}: {_argument_count(function)} arguments, at most {LARGEST_ARGUMENTS}"
         for source in sources
         for function in source.functions()
-        if _argument_count(function) > LARGEST_ARGUMENTS and not _is_verb(source, function)
+        if _argument_count(function) > LARGEST_ARGUMENTS
+        and not _is_verb(source, function)
+        and not _is_formula(source, function)
     ]
 
 
 def _is_verb(source: Source, function: Function) -> bool:
     """Say whether a function is a command: in ``cli``, and decorated or named like its module (``check.check``)."""
     return source.room == "cli" and (bool(function.decorator_list) or function.name == PurePosixPath(source.name).stem)
+
+
+def _is_formula(source: Source, function: Function) -> bool:
+    """Say whether a function is a published formula: in ``clinical/rules``, public, of plain values (decision 16)."""
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    plain = all(isinstance(item.annotation, ast.Name) and item.annotation.id in _PLAIN for item in arguments)
+    return source.name.startswith("clinical/rules/") and not function.name.startswith("_") and plain
 
 
 def _argument_count(function: Function) -> int:

@@ -17,6 +17,8 @@ def long_function(lines: int) -> str:
     return f'def f():\n    """Docstring\n    of two lines."""\n    # a comment\n\n{body}\n'
 
 
+PLAIN_ARGUMENTS = "age: float, b: bool, c: int, d: str, e: float, f: float, g: float"
+
 FAULTS: list[tuple[Measure, str, str]] = [
     (meter.file_sizes, "core/a.py", "x = 1\n" * 501),
     (meter.file_sizes, "core/a.py", "x = 1\n" * 151),
@@ -27,6 +29,10 @@ FAULTS: list[tuple[Measure, str, str]] = [
     (meter.many_arguments, "core/a.py", "@cached\ndef f(a, b, c, d, e, f, g): ..."),
     (meter.many_arguments, "cli/check.py", "def other(a, b, c, d, e, f, g): ..."),
     (meter.many_arguments, "core/a.py", "class A:\n    def f(self, a, b, c, d, e, f, g): ..."),
+    (meter.many_arguments, "core/a.py", f"def f({PLAIN_ARGUMENTS}): ..."),
+    (meter.many_arguments, "clinical/rules/a.py", f"def _f({PLAIN_ARGUMENTS}): ..."),
+    (meter.many_arguments, "clinical/rules/a.py", f"def f({PLAIN_ARGUMENTS}, h: object): ..."),
+    (meter.many_arguments, "clinical/rules/a.py", "def f(a, b, c, d, e, f, g): ..."),
     (meter.missing_docstrings, "core/a.py", "# only a comment\nx = 1\n"),
     (meter.missing_docstrings, "core/__init__.py", ""),
     (meter.empty_names, "core/utils.py", ""),
@@ -63,6 +69,7 @@ INNOCENT: list[tuple[Measure, str, str]] = [
     ),
     (meter.many_arguments, "cli/check.py", "def check(a, b, c, d, e, f, g): ..."),
     (meter.many_arguments, "cli/check.py", "@application.command()\ndef f(a, b, c, d, e, f, g): ..."),
+    (meter.many_arguments, "clinical/rules/a.py", f"def f({PLAIN_ARGUMENTS}): ..."),
     (meter.missing_docstrings, "core/a.py", '"""What it is about."""\n'),
     (meter.empty_names, "core/utilisation.py", ""),
     (meter.talking, "cli/a.py", "import sys\nprint('x', file=sys.stderr)\n"),

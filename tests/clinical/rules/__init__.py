@@ -1,0 +1,1 @@
+"""Rules of medicine against literal tables."""

@@ -6,10 +6,10 @@ from hounsfield.clinical.rules.source import Row, Rule, Vector, rule, rule_names
 
 HEAD = """# Rules
 
-What `hounsfield.clinical.rules` calculates by, written from the files of `src/hounsfield/clinical/data/rules`. Each rule has
-its edition, its citation and a certainty: *verified* was read in the source, *secondary source* in a text that retells it,
-*computed* follows by arithmetic, and *from memory* must be checked against the source before anybody relies on it. Rows
-say so where they differ from their rule. Nothing here is an order, and nothing here is a medical device.
+What `hounsfield.clinical.rules` calculates by, written from the files of `src/hounsfield/clinical/data/rules`. Each has
+its edition, its citation and a certainty: *verified* was read in the source, *secondary source* in a text that retells
+it, *computed* follows by arithmetic, and *from memory* must be checked against the source before anybody relies on it.
+Rows say so where they differ from their rule. Nothing here is an order, and nothing here is a medical device.
 
 | rule | title | edition | certainty |
 |---|---|---|---|

@@ -11,7 +11,8 @@ from hounsfield.radiomics.matrix_kernels import describe_pairs
 from hounsfield.radiomics.run_formulas import describe_runs
 from hounsfield.radiomics.texture import TextureRegion, counted, gathered
 from hounsfield.radiomics.texture_features import DIRECTED, UNDIRECTED, texture_features
-from hounsfield.radiomics.tone_formulas import MOST_COARSE, describe_tones
+from hounsfield.radiomics.tone_formulas import describe_tones
+from hounsfield.radiomics.tone_kernels import MOST_COARSE
 from tests.radiomics.phantoms import noise_region
 
 FAMILIES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")

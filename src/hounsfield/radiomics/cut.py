@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import ImageError
@@ -86,6 +87,13 @@ def cut_surrounded(
     return _resegmented(region, settings), around
 
 
+def grid_of(geometry: VolumeGeometry, settings: RadiomicsSettings) -> VolumeGeometry:
+    """Return the whole grid that settings bring an image to, in the patient."""
+    change = regrid(geometry.shape, geometry.spacing_mm, _wanted(geometry.spacing_mm, settings))
+    x, y, z = geometry.to_patient([change.starts])[0]
+    return replace(geometry, shape=change.shape, spacing_mm=change.spacing_mm, origin_mm=(float(x), float(y), float(z)))
+
+
 def check_grids(volume: Volume, mask: Mask) -> None:
     """Refuse a mask that does not lie on the grid of its image.
 
@@ -132,7 +140,9 @@ def _on_grid(source: _Source, settings: RadiomicsSettings) -> tuple[Region, tupl
             raise ImageError("E968", found="interpolation")
     first, second, third = (low - outer for (low, _), (outer, _) in zip(plain, new, strict=True))
     deep, high, wide = (top - low for low, top in plain)
-    return Region(samples, inside, inside, change.spacing_mm), (first, second, third), (deep, high, wide)
+    (top, _), (upper, _), (left, _) = plain
+    region = Region(samples, inside, inside, change.spacing_mm, start=(top, upper, left))
+    return region, (first, second, third), (deep, high, wide)
 
 
 def _peak_reach(change: Regrid) -> Far:

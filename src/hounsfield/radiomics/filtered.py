@@ -35,6 +35,7 @@ def filtered_region(region: Region, around: Surroundings, one: FilterSettings) -
     if bad:
         raise ImageError("E980", filter=one.name, found=bad)
     first_part, second_part, third_part = wanted
+    top, upper, left = (start + part.start for start, part in zip(region.start, box, strict=True))
     response = respond(samples, region.spacing_mm, one, (first_part, second_part, third_part))
     return replace(
         region,
@@ -43,4 +44,5 @@ def filtered_region(region: Region, around: Surroundings, one: FilterSettings) -
         intensity=region.intensity[box],
         low=None,
         high=None,
+        start=(top, upper, left),
     )

@@ -22,6 +22,7 @@ class Region:
         spacing_mm: of slices, rows and columns.
         low: lower end of the re-segmentation range, None without one.
         high: upper end, None without one.
+        start: index of its first sample on the whole of its grid, which ``cut.grid_of`` gives.
     """
 
     samples: Samples
@@ -30,6 +31,7 @@ class Region:
     spacing_mm: Spacing
     low: float | None = None
     high: float | None = None
+    start: tuple[int, int, int] = (0, 0, 0)
 
     @cached_property
     def values(self) -> Samples:

@@ -1,4 +1,4 @@
-"""Voxel-wise maps against cropping by hand: every value is that of the region's own features on what the kernel holds."""
+"""Voxel-wise maps against cropping by hand: every value is that of the features of what the kernel holds."""
 
 import itertools
 

@@ -156,4 +156,5 @@ def _kernel(padded: Padded, is_planar: bool) -> tuple[Places, Places, tuple[int,
     spots = np.ravel_multi_index(tuple(steps + 1), frame).astype(np.int64)
     _, rows, columns = padded.shape
     apart = steps - np.array([[deep // 2], [padded.radius], [padded.radius]])
-    return (apart[0] * rows + apart[1]) * columns + apart[2], spots, frame
+    offsets: Places = np.asarray((apart[0] * rows + apart[1]) * columns + apart[2], dtype=np.int64)
+    return offsets, spots, frame

@@ -120,7 +120,7 @@ def describe_histogram(counts: Values, found: Values) -> None:
     """
     present = np.flatnonzero(counts)
     held = counts[present]
-    describe_values(present + 1.0, held, found)
+    describe_values((present + 1).astype(np.float64), held, found)
     total = held.sum()
     most = held.max()
     found[16], found[17], found[18] = 0.0, 0.0, 0.0

@@ -14,5 +14,5 @@ def describe_tones(tones: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
     present = np.flatnonzero(tones[:, 0])
     found = np.empty(TONES)
-    describe_levels(present + 1.0, tones[present, 0], tones[present, 1], found)
+    describe_levels((present + 1).astype(np.float64), tones[present, 0], tones[present, 1], found)
     return found

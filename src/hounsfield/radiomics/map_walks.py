@@ -153,7 +153,7 @@ def _kernel(padded: Padded, is_planar: bool) -> tuple[Places, Places, tuple[int,
     deep = 1 if is_planar else side
     frame = deep + 2, side + 2, side + 2
     steps = np.indices((deep, side, side)).reshape(3, -1)
-    spots = np.ravel_multi_index(tuple(steps + 1), frame).astype(np.int64)
+    spots: Places = np.asarray(np.ravel_multi_index(tuple(steps + 1), frame), dtype=np.int64)
     _, rows, columns = padded.shape
     apart = steps - np.array([[deep // 2], [padded.radius], [padded.radius]])
     offsets: Places = np.asarray((apart[0] * rows + apart[1]) * columns + apart[2], dtype=np.int64)

@@ -1,5 +1,11 @@
 """Written rules of medicine: plain functions of plain numbers, their tables as data, their sources named."""
 
+from hounsfield.clinical.rules.fleischner import (
+    fleischner_diameter_mm,
+    fleischner_exclusions,
+    fleischner_row,
+    fleischner_row_by_volume,
+)
 from hounsfield.clinical.rules.growth import (
     doubling_time_band,
     doubling_time_interval_days,
@@ -9,6 +15,19 @@ from hounsfield.clinical.rules.growth import (
     sphere_diameter_mm,
     sphere_volume_mm3,
     volume_doubling_time_days,
+)
+from hounsfield.clinical.rules.lung_rads import (
+    is_lung_rads_juxtapleural,
+    is_positive_screen,
+    lung_rads_after_follow_up,
+    lung_rads_by_kind,
+    lung_rads_by_size,
+    lung_rads_by_volume,
+    lung_rads_category,
+    lung_rads_diameter_mm,
+    lung_rads_exam,
+    lung_rads_state,
+    lung_rads_suspects_infection,
 )
 from hounsfield.clinical.rules.malignancy import (
     brock,
@@ -33,8 +52,23 @@ __all__ = [
     "doubling_time_band",
     "doubling_time_interval_days",
     "doubling_time_of_diameters_days",
+    "fleischner_diameter_mm",
+    "fleischner_exclusions",
+    "fleischner_row",
+    "fleischner_row_by_volume",
     "herder",
+    "is_lung_rads_juxtapleural",
+    "is_positive_screen",
     "is_reportable_growth",
+    "lung_rads_after_follow_up",
+    "lung_rads_by_kind",
+    "lung_rads_by_size",
+    "lung_rads_by_volume",
+    "lung_rads_category",
+    "lung_rads_diameter_mm",
+    "lung_rads_exam",
+    "lung_rads_state",
+    "lung_rads_suspects_infection",
     "mayo",
     "nodule_mass_mg",
     "pku",

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from hounsfield.clinical.rules import (
+    has_risen_band,
     is_lung_rads_juxtapleural,
     is_positive_screen,
     lung_rads_after_follow_up,
@@ -146,6 +147,18 @@ def test_growth_is_more_than_a_millimetre_and_a_half_in_a_year(before, after, mo
 
 
 @pytest.mark.parametrize(
+    ("arguments", "has_risen"),
+    [
+        (("solid", 5.9, 6.0), True), (("solid", 5.0, 5.9), False), (("solid", 14.0, 15.0), True),
+        (("solid", 8.0, 6.0), False), (("non-solid", 29.9, 30.0), True), (("part-solid", 9, 9, 5.9, 6.0), True),
+        (("part-solid", 5.9, 6.0), True), (("part-solid", 9, 9.5, 4, 5), False),
+    ],
+)  # fmt: skip
+def test_a_stable_nodule_can_come_into_a_higher_band(arguments, has_risen):
+    assert has_risen_band(*arguments) is has_risen
+
+
+@pytest.mark.parametrize(
     ("before", "months", "is_airway", "after"),
     [
         ("3", 6, False, "2"), ("3", 5, False, "3"), ("4A", 3, False, "3"), ("4A", 2, False, "4A"),
@@ -159,7 +172,7 @@ def test_stepped_follow_up(before, months, is_airway, after):
 @pytest.mark.parametrize(
     ("categories", "more", "expected"),
     [
-        ((), {}, "1"), (("2", "4A", "3"), {}, "4A"), (("4B", "4X"), {}, "4X"), (("2",), {"has_other_finding": True}, "2S"),
+        ((), {}, "1"), (("2", "4A", "3"), {}, "4A"), (("4B", "4X"), {}, "4X"), (("2",), {"has_other_finding": 1}, "2S"),
         (("4B",), {"is_incomplete": True}, "0"), (("1", "2"), {}, "2"),
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ from hounsfield.clinical.rules.growth import (
     volume_doubling_time_days,
 )
 from hounsfield.clinical.rules.lung_rads import (
+    has_risen_band,
     is_lung_rads_juxtapleural,
     is_positive_screen,
     lung_rads_after_follow_up,
@@ -56,6 +57,7 @@ __all__ = [
     "fleischner_exclusions",
     "fleischner_row",
     "fleischner_row_by_volume",
+    "has_risen_band",
     "herder",
     "is_lung_rads_juxtapleural",
     "is_positive_screen",

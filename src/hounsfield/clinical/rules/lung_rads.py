@@ -70,8 +70,24 @@ def lung_rads_by_size(
     raise KeyError(f"{RULE}: {nodule_type} {state} {whole} {solid}")
 
 
+def has_risen_band(
+    nodule_type: str,
+    previous_mean_mm: float,
+    mean_mm: float,
+    previous_solid_part_mm: float = 0.0,
+    solid_part_mm: float = 0.0,
+) -> bool:
+    """Tell whether a nodule came into a higher size band of first detection, even where it grew by 1.5 mm or less.
+
+    The bands of first detection (``baseline``) then count again.
+    """
+    before = lung_rads_by_size(nodule_type, "baseline", previous_mean_mm, previous_solid_part_mm)
+    now = lung_rads_by_size(nodule_type, "baseline", mean_mm, solid_part_mm)
+    return CATEGORIES.index(lung_rads_category(now)) > CATEGORIES.index(lung_rads_category(before))
+
+
 def lung_rads_by_volume(nodule_type: str, state: str, volume_mm3: float) -> str:
-    """Return the row of a solid or non-solid nodule by its volume, to the nearest mm3, in the bands that are printed."""
+    """Return the row of a solid or non-solid nodule by its volume, to the nearest mm3."""
     checked_word(RULE, "nodule_type", nodule_type, ("solid", "non-solid"))
     checked_word(RULE, "state", state, STATES)
     volume = round_half_up(checked_above(RULE, "volume_mm3", volume_mm3))
@@ -87,7 +103,7 @@ def lung_rads_by_kind(kind: str, state: str) -> str:
 
     Args:
         kind: ``airway-subsegmental``, ``airway-segmental`` (segmental or more proximal), ``cyst`` or ``benign``.
-        state: for an airway nodule ``baseline``, ``new``, ``stable`` or ``growing``; for a cyst the name of a row such as
+        state: for an airway nodule ``baseline``, ``new``, ``stable`` or ``growing``; for a cyst such as
             ``thick-walled``; for a benign pattern anything.
     """
     checked_word(RULE, "kind", kind, OTHERS)

@@ -17,6 +17,9 @@ def analyse(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A model's name or file instead of the task's.")
     ] = None,
+    facts: Annotated[
+        Path | None, typer.Option("--facts", help="Patient facts: a TOML or JSON file, or a FHIR bundle.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
     language: Tongue = None,
@@ -34,8 +37,9 @@ def analyse(
 
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
+    options = pipeline_options(settings, task=task, model=model, facts=facts)
     with talk.progress(talk.label("analysing")) as progress:
-        analysis = run(study, output, pipeline_options(settings, task=task, model=model), progress)
+        analysis = run(study, output, options, progress)
     data = studies_document(analysis.bundles, analysis.refused, settings.language)
     talk.answer(data, lambda: _lines(data, talk, output))
     return exit_code([entry["status"] == "complete" for entry in data["studies"]], data)

@@ -4,13 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hounsfield.pipeline import Options
     from hounsfield.settings import Settings
 
 
-def pipeline_options(settings: "Settings", task: str | None = None, model: str | None = None) -> "Options":
-    """Return the pipeline's options for the resolved settings."""
+def pipeline_options(
+    settings: "Settings", task: str | None = None, model: str | None = None, facts: "Path | None" = None
+) -> "Options":
+    """Return the pipeline's options for the resolved settings, with the patient facts of a file.
+
+    Raises:
+        SettingsError: ``E260``, ``E261``, the file of facts cannot be used.
+    """
     from hounsfield.archive.limits import Limits
+    from hounsfield.clinical.facts import NO_FACTS, read_facts
     from hounsfield.pipeline import Options
 
     return Options(
@@ -18,6 +27,7 @@ def pipeline_options(settings: "Settings", task: str | None = None, model: str |
         model=model,
         language=settings.language,
         threads=settings.threads,
+        facts=read_facts(facts) if facts else NO_FACTS,
         model_folders=(settings.models_folder,) if settings.models_folder else (),
         limits=Limits(
             max_files=settings.max_files,

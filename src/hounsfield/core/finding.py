@@ -9,6 +9,7 @@ import numpy.typing as npt
 from hounsfield.core.codes import CodedConcept
 from hounsfield.core.prediction import Interval, ModelIdentity, OperatingPoint
 from hounsfield.core.quantities import Unit
+from hounsfield.messages import Language
 
 
 class Presence(StrEnum):
@@ -56,12 +57,14 @@ class Region:
         polygons: closed outlines (n, 2) of column, row in pixels, with the upper left corner of the image at (0, 0) as
             SCOORD has it, so the centre of the first pixel is (0.5, 0.5).
         slice_index: the slice of the volume.
+        is_measured: the outline is the border that was measured, not where a model looked.
     """
 
     sop_instance_uid: str
     frame_number: int
     polygons: tuple[npt.NDArray[np.float64], ...]
     slice_index: int = 0
+    is_measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Finding:
         measurements: numbers that belong to it.
         evaluations: properties in words that belong to it.
         outlines: further regions of it, on other frames.
+        number: which of several of its type, from 1; None where there is one alone.
     """
 
     tracking_uid: str
@@ -95,3 +99,14 @@ class Finding:
     measurements: tuple[Measurement, ...] = ()
     evaluations: tuple[QualitativeEvaluation, ...] = ()
     outlines: tuple[Region, ...] = ()
+    number: int | None = None
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The main region and the further ones."""
+        return (*((self.region,) if self.region else ()), *self.outlines)
+
+    def name(self, language: Language = "en") -> str:
+        """Return its type in a language, with its number where there are several."""
+        words = self.type.text(language)
+        return words if self.number is None else f"{words} {self.number}"

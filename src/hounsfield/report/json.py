@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hounsfield.core.codes import CodedConcept
+from hounsfield.core.conclusion import Conclusion
 from hounsfield.core.finding import Finding, Measurement, Region
 from hounsfield.core.prediction import Interval, ModelIdentity, OperatingPoint
 from hounsfield.core.quality import QualityIssue
@@ -89,6 +90,7 @@ def study_entry(bundle: Bundle, language: Language = "en", relative_to: Path | N
         "impression": list(narrative.impression(report, language)),
         "findings": [_finding(finding) for finding in report.findings],
         "issues": [issue_entry(issue, language) for issue in report.issues],
+        "conclusions": [_conclusion(item) for item in report.conclusions],
         "limits": [{"en": english, "zh": chinese} for english, chinese in report.limits],
         "files": [_name(item.path, relative_to) for item in bundle.files],
         "documents": [{"kind": item.kind.value, "path": _name(item.path, relative_to)} for item in bundle.files],
@@ -104,16 +106,58 @@ def _finding(finding: Finding) -> JsonObject:
         "presence": finding.presence.value,
         "score": None if finding.score is None else float(finding.score),
         "measurements": [_measurement(item) for item in finding.measurements],
+        "evaluations": [
+            {
+                "name": item.concept.meaning,
+                "value": item.value.meaning,
+                "code": _concept(item.concept),
+                "value_code": _concept(item.value),
+            }
+            for item in finding.evaluations
+        ],
+        "number": finding.number,
         "laterality": finding.laterality.value or None,
         "tracking_uid": finding.tracking_uid,
         "type_code": _concept(finding.type),
         "site_code": _concept(finding.site),
         "operating_point": _operating_point(finding.operating_point) if finding.operating_point else None,
         "region": _region(finding.region) if finding.region else None,
+        "outlines": [_region(region) for region in finding.outlines],
         "model": _model(finding.model),
         "narrative": {
             tongue: [narrative.answer(finding, tongue), *narrative.explanation(finding, tongue)] for tongue in LANGUAGES
         },
+    }
+
+
+def _conclusion(conclusion: Conclusion) -> JsonObject:
+    rule, measured = conclusion.rule, conclusion.measurement
+    return {
+        "kind": conclusion.kind.value,
+        "result": conclusion.result or None,
+        "text": {tongue: conclusion.wording.text(tongue) for tongue in LANGUAGES},
+        "rule": {
+            "name": rule.name,
+            "title": rule.title,
+            "edition": rule.edition,
+            "citation": rule.citation,
+            "certainty": rule.certainty.value,
+        },
+        "inputs": [
+            {
+                "name": item.name,
+                "value": item.value,
+                "unit": item.unit.code if item.unit else None,
+                "origin": item.origin,
+            }
+            for item in conclusion.inputs
+        ],
+        "missing": list(conclusion.missing),
+        "measurement": _measurement(measured) if measured else None,
+        "findings": list(conclusion.tracking_uids),
+        "evidence": conclusion.evidence or None,
+        "would_change": [{tongue: item.text(tongue) for tongue in LANGUAGES} for item in conclusion.would_change],
+        "confirmed_by": {tongue: conclusion.confirmed_by.text(tongue) for tongue in LANGUAGES},
     }
 
 
@@ -179,6 +223,7 @@ def _region(region: Region) -> JsonObject:
         "sop_instance_uid": region.sop_instance_uid,
         "frame_number": region.frame_number,
         "slice_index": region.slice_index,
+        "is_measured": region.is_measured,
         "polygons": [polygon.tolist() for polygon in region.polygons],
         "coordinates": "column, row in pixels; the outer corner of the first pixel is 0, 0",
     }

@@ -6,7 +6,7 @@ is absent was not seen by this model at this operating point, and that is what i
 
 from collections.abc import Callable
 
-from hounsfield.core.finding import Finding, Laterality, Measurement, Presence
+from hounsfield.core.finding import Finding, Laterality, Measurement, Presence, QualitativeEvaluation
 from hounsfield.core.prediction import Interval, OperatingPoint
 from hounsfield.core.report import Report, Status
 from hounsfield.messages import Language, sentence
@@ -54,7 +54,7 @@ def score_text(score: float, threshold: float | None = None) -> str:
 def answer(finding: Finding, language: Language = "en") -> str:
     """Return what, where and whether, as the first line a reader sees."""
     facts = {
-        "type": finding.type.text(language),
+        "type": finding.name(language),
         "site": site_text(finding, language),
         "presence": presence_text(finding.presence, language),
     }
@@ -108,7 +108,10 @@ def frequency_sentence(finding: Finding, language: Language = "en") -> str:
 
 def caution_sentence(finding: Finding, language: Language = "en") -> str:
     """Return what must not be read into this answer."""
-    return sentence(f"ui.report-caution-{finding.presence.value.replace(' ', '-')}", None, language)
+    key = finding.presence.value.replace(" ", "-")
+    if finding.score is None and finding.presence is Presence.PRESENT:
+        key = "measured"
+    return sentence(f"ui.report-caution-{key}", None, language)
 
 
 def region_sentence(finding: Finding, language: Language = "en") -> str:
@@ -116,7 +119,14 @@ def region_sentence(finding: Finding, language: Language = "en") -> str:
     if finding.region is None:
         return ""
     facts = {"frame": finding.region.frame_number, "slice": finding.region.slice_index + 1}
-    return sentence("ui.report-region", facts, language)
+    key = "ui.report-region-measured" if finding.region.is_measured else "ui.report-region"
+    return sentence(key, facts, language)
+
+
+def evaluation_text(evaluation: QualitativeEvaluation, language: Language = "en") -> str:
+    """Return a property and its value in words."""
+    facts = {"name": evaluation.concept.text(language), "value": evaluation.value.text(language)}
+    return sentence("ui.report-evaluation", facts, language)
 
 
 def measurement_text(measurement: Measurement, language: Language = "en") -> str:
@@ -140,7 +150,8 @@ def impression(report: Report, language: Language = "en") -> tuple[str, ...]:
         return (*lines, *(issue.text(language) for issue in report.issues[:1]))
     if not report.findings:
         return (sentence("ui.report-nothing", None, language),)
-    return tuple(answer(finding, language) for finding in report.findings)
+    answers = tuple(answer(finding, language) for finding in report.findings)
+    return (*answers, *(item.wording.text(language) for item in report.conclusions))
 
 
 def evidence(finding: Finding, language: Language = "en") -> tuple[str, ...]:

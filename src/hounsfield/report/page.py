@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from hounsfield.core.finding import Finding, Measurement, Presence
+from hounsfield.core.finding import Finding, Measurement, Presence, QualitativeEvaluation
 from hounsfield.core.quality import QualityIssue
 from hounsfield.core.report import Status
 from hounsfield.messages import Language
 from hounsfield.report import narrative
 from hounsfield.report.bundle import Bundle
+from hounsfield.report.conclusions import ConclusionView, split_conclusions
 from hounsfield.report.facts import Row, provenance_rows, study_rows
 from hounsfield.report.files import FileKind, WrittenFile
-from hounsfield.report.picture import Figure, figures_of
+from hounsfield.report.picture import ChartView, Figure, charts_of, figures_of
 from hounsfield.report.text import Text, both, pairs, task_text, ui
 
 
@@ -39,6 +40,7 @@ class FindingView:
     scale: Scale | None
     sentences: tuple[Text, ...]
     measurements: tuple[Text, ...]
+    evaluations: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ class Page:
     findings: tuple[FindingView, ...]
     cautions: tuple[Text, ...]
     figures: tuple[Figure, ...]
+    charts: tuple[ChartView, ...]
+    conclusions: tuple[ConclusionView, ...]
+    options: tuple[ConclusionView, ...]
     issues: tuple[Reason, ...]
     limits: tuple[Text, ...]
     not_assessed: tuple[Text, ...]
@@ -87,6 +92,7 @@ def page_of(bundle: Bundle, folder: Path) -> Page:
     """Return what the page of a report shows; links are relative to its folder."""
     report = bundle.report
     assessed = [finding for finding in report.findings if finding.presence is not Presence.NOT_ASSESSED]
+    conclusions, options = split_conclusions(report)
     missing = [finding for finding in report.findings if finding.presence is Presence.NOT_ASSESSED]
     return Page(
         title=task_text(report.task),
@@ -96,6 +102,9 @@ def page_of(bundle: Bundle, folder: Path) -> Page:
         findings=tuple(_finding(finding) for finding in assessed),
         cautions=_cautions(assessed),
         figures=figures_of(report),
+        charts=charts_of(report),
+        conclusions=conclusions,
+        options=options,
         issues=tuple(issue_reason(issue) for issue in report.issues),
         limits=tuple(Text(english, chinese or english) for english, chinese in report.limits),
         not_assessed=tuple(_what_and_where(finding) for finding in missing),
@@ -131,8 +140,7 @@ def state_of(finding: Finding) -> str:
 
 def _cautions(findings: list[Finding]) -> tuple[Text, ...]:
     """Return what must not be read into the answers, each once."""
-    by_presence = {finding.presence: finding for finding in findings}
-    return tuple(_caution(finding) for finding in by_presence.values())
+    return tuple(dict.fromkeys(_caution(finding) for finding in findings))
 
 
 def _caution(finding: Finding) -> Text:
@@ -151,12 +159,13 @@ def _what_and_where(finding: Finding) -> Text:
 def _finding(finding: Finding) -> FindingView:
     return FindingView(
         state=state_of(finding),
-        type=both(finding.type.text),
+        type=both(finding.name),
         site=both(lambda language: narrative.site_text(finding, language)),
         presence=both(lambda language: narrative.presence_text(finding.presence, language)),
         scale=_scale(finding),
         sentences=pairs(lambda language: _sentences(finding, language)),
         measurements=tuple(_measurement(measurement) for measurement in finding.measurements),
+        evaluations=tuple(_evaluation(evaluation) for evaluation in finding.evaluations),
     )
 
 
@@ -172,6 +181,10 @@ def _sentences(finding: Finding, language: Language) -> tuple[str, ...]:
 
 def _measurement(measurement: Measurement) -> Text:
     return both(lambda language: narrative.measurement_text(measurement, language))
+
+
+def _evaluation(evaluation: QualitativeEvaluation) -> Text:
+    return both(lambda language: narrative.evaluation_text(evaluation, language))
 
 
 def _scale(finding: Finding) -> Scale | None:

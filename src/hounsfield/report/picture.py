@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hounsfield.core.finding import Finding, Presence
+from hounsfield.core.finding import Finding, Presence, Region
 from hounsfield.core.report import KeyImage, Report
 from hounsfield.report.colours import heat_overlay
+from hounsfield.report.text import Text
 
 LARGEST_SIDE = 1280
 """Longer sides are shrunk: a page is for reading, the original for measuring."""
@@ -46,6 +47,27 @@ def figures_of(report: Report) -> tuple[Figure, ...]:
     return tuple(_figure(report, image) for image in report.key_images)
 
 
+@dataclass(frozen=True)
+class ChartView:
+    """A plot ready to be shown: PNG as a data address, its title and what it shows in words."""
+
+    image: str
+    title: Text
+    description: Text
+
+
+def charts_of(report: Report) -> tuple[ChartView, ...]:
+    """Return the plots of a report."""
+    return tuple(
+        ChartView(
+            "data:image/png;base64," + base64.b64encode(chart.png).decode("ascii"),
+            Text(chart.title.en, chart.title.zh),
+            Text(chart.description.en, chart.description.zh),
+        )
+        for chart in report.charts
+    )
+
+
 def thumbnail_of(image: KeyImage) -> str:
     """Return a small picture of a key image as a data address, with square pixels and without marks."""
     return data_address(image.pixels, THUMBNAIL_SIDE, image.pixel_aspect_ratio)
@@ -54,13 +76,14 @@ def thumbnail_of(image: KeyImage) -> str:
 def present_on(report: Report, image: KeyImage) -> tuple[Finding, ...]:
     """Return the findings that are present and outlined on a key image."""
     return tuple(
-        finding
-        for finding in report.findings
-        if finding.presence is Presence.PRESENT
-        and finding.region is not None
-        and finding.region.sop_instance_uid == image.sop_instance_uid
-        and finding.region.frame_number == image.frame_number
+        finding for finding in report.findings if finding.presence is Presence.PRESENT and regions_on(finding, image)
     )
+
+
+def regions_on(finding: Finding, image: KeyImage) -> tuple[Region, ...]:
+    """Return the regions of a finding that lie on a key image."""
+    shown = (image.sop_instance_uid, image.frame_number)
+    return tuple(region for region in finding.regions if (region.sop_instance_uid, region.frame_number) == shown)
 
 
 def _figure(report: Report, image: KeyImage) -> Figure:
@@ -68,7 +91,8 @@ def _figure(report: Report, image: KeyImage) -> Figure:
     outlines = [
         " ".join(f"{x:.2f},{y * image.pixel_aspect_ratio:.2f}" for x, y in polygon)
         for finding in present_on(report, image)
-        for polygon in (finding.region.polygons if finding.region else ())
+        for region in regions_on(finding, image)
+        for polygon in region.polygons
     ]
     return Figure(
         image=data_address(image.pixels, LARGEST_SIDE),

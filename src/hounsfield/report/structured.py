@@ -13,6 +13,7 @@ from hounsfield.core.identifiers import new_uid
 from hounsfield.core.report import Report
 from hounsfield.errors import Unencodable
 from hounsfield.report import narrative
+from hounsfield.report.conclusions import conclusion_line
 from hounsfield.report.document import (
     DEVICE,
     MANUFACTURER,
@@ -186,6 +187,7 @@ def _sentences(report: Report) -> list[str]:
     lines = [narrative.disclaimer()]
     for finding in report.findings:
         lines.append(" ".join((f"{narrative.answer(finding)}.", *narrative.explanation(finding))))
+    lines += [conclusion_line(conclusion) for conclusion in report.conclusions]
     lines += [
         f"Quality {issue.severity.value} {issue.code}: {issue.text()} {issue.next_step()}".strip()
         for issue in report.issues

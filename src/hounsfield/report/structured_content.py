@@ -41,10 +41,11 @@ def measurement_groups(report: Report, headers: SourceHeaders) -> list[Group]:
 
 def _groups(report: Report, finding: Finding, headers: SourceHeaders) -> Iterator[Group]:
     tracking = hd.sr.TrackingIdentifier(
-        uid=finding.tracking_uid, identifier=f"{report.task or 'task'}: {finding.type.meaning}"[:64]
+        uid=finding.tracking_uid, identifier=f"{report.task or 'task'}: {finding.name()}"[:64]
     )
     presence = code_of(concept(_PRESENCE[finding.presence]))
-    outlines = _outlines(finding.region, headers)
+    outlines = [outline for region in finding.regions for outline in _outlines(region, headers)]
+    evaluations = [hd.sr.QualitativeEvaluation(codes.DCM.PresenceOfProperty, presence), *_evaluations(finding)]
     if not outlines:
         yield hd.sr.MeasurementsAndQualitativeEvaluations(
             tracking,
@@ -52,7 +53,7 @@ def _groups(report: Report, finding: Finding, headers: SourceHeaders) -> Iterato
             finding_sites=[_site(finding)],
             algorithm_id=_algorithm(finding),
             measurements=_measurements(finding),
-            qualitative_evaluations=[hd.sr.QualitativeEvaluation(codes.DCM.PresenceOfProperty, presence)],
+            qualitative_evaluations=evaluations,
             source_images=_source_images(report, finding, headers),
         )
     for index, outline in enumerate(outlines):
@@ -63,10 +64,12 @@ def _groups(report: Report, finding: Finding, headers: SourceHeaders) -> Iterato
             finding_sites=[_site(finding)],
             algorithm_id=_algorithm(finding),
             measurements=_measurements(finding) if index == 0 else None,
-            qualitative_evaluations=(
-                [hd.sr.QualitativeEvaluation(codes.DCM.PresenceOfProperty, presence)] if index == 0 else None
-            ),
+            qualitative_evaluations=evaluations if index == 0 else None,
         )
+
+
+def _evaluations(finding: Finding) -> list[hd.sr.QualitativeEvaluation]:
+    return [hd.sr.QualitativeEvaluation(code_of(item.concept), code_of(item.value)) for item in finding.evaluations]
 
 
 def _site(finding: Finding) -> hd.sr.FindingSite:

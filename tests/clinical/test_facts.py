@@ -1,4 +1,4 @@
-"""Facts about a patient: what is not known stays unknown, what is misspelt is refused, where each comes from is kept."""
+"""Facts about a patient: what is unknown stays so, what is misspelt is refused, where each comes from is kept."""
 
 import json
 from datetime import date
@@ -112,6 +112,10 @@ def observation(code, status="final", **value):
     return {"resourceType": "Observation", "status": status, "code": coded(code, system="http://loinc.org"), **value}
 
 
+def family(status, code):
+    return {"resourceType": "FamilyMemberHistory", "status": status, "condition": [{"code": coded(code)}]}
+
+
 def bundle(*resources):
     return {"resourceType": "Bundle", "entry": [{"resource": item} for item in resources]}
 
@@ -142,17 +146,20 @@ def test_a_patient_has_an_age_on_a_day():
         (observation("29463-7", status="entered-in-error", **quantity(70.5, "kg")), {}),
         (observation("8664-5", **quantity(30, "{pack-years}")), {"pack_years": 30.0}),
         (observation("8867-4", **quantity(61, "/min")), {"heart_rate_per_minute": 61.0}),
-        (observation("2160-0", **quantity(1.1, "mg/dL")), {"laboratory": {"LOINC 2160-0": {"value": 1.1, "unit": "mg/dL"}}}),
+        (
+            observation("2160-0", **quantity(1.1, "mg/dL")),
+            {"laboratory": {"LOINC 2160-0": {"value": 1.1, "unit": "mg/dL"}}},
+        ),
         (observation("8302-2", valueString="tall"), {}),
         ({"resourceType": "Condition", "code": coded("87433001")}, {"has_emphysema": True}),
         ({"resourceType": "Condition", "code": coded("87433001"), "verificationStatus": coded("refuted")}, {}),
         ({"resourceType": "Condition", "code": {"text": "emphysema"}}, {}),
         (
-            {"resourceType": "FamilyMemberHistory", "status": "completed", "condition": [{"code": coded("363358000")}]},
+            family("completed", "363358000"),
             {"has_family_history_of_lung_cancer": True},
         ),
-        ({"resourceType": "FamilyMemberHistory", "status": "completed", "condition": [{"code": coded("73211009")}]}, {}),
-        ({"resourceType": "FamilyMemberHistory", "status": "partial", "condition": [{"code": coded("363358000")}]}, {}),
+        (family("completed", "73211009"), {}),
+        (family("partial", "363358000"), {}),
     ],
 )  # fmt: skip
 def test_resources_by_their_codes(resource, facts):

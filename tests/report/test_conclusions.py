@@ -1,4 +1,4 @@
-"""What rules say stands on the page, in the JSON and in the structured report, with everything to work it out by hand."""
+"""What rules say stands on the page, in JSON and structured report, with everything to work it out by hand."""
 
 import base64
 import io
@@ -125,7 +125,8 @@ def test_a_page_without_conclusions_has_no_empty_sections(series, tmp_path):
 def test_what_a_rule_says_cannot_become_markup(report, tmp_path):
     hostile = "<script>alert(1)</script>"
     rule = replace(RECALLED, title=hostile, citation=hostile)
-    bad = replace(OPTION, rule=rule, wording=Wording(hostile, hostile), inputs=(Fact(hostile, hostile),), evidence=hostile)
+    said = Wording(hostile, hostile)
+    bad = replace(OPTION, rule=rule, wording=said, inputs=(Fact(hostile, hostile),), evidence=hostile)
     page = page_of(replace(report, conclusions=(bad,)), tmp_path)
     assert [tag for tag, _ in page.elements].count("script") == 1
     assert hostile in words(page, "en")
@@ -170,7 +171,10 @@ def test_the_line_for_plain_text_names_everything():
     assert "呼吸科医师" in conclusion_line(OPTION, "zh")
 
 
-@pytest.mark.parametrize(("value", "shown"), [(True, "yes"), (False, "no"), (None, "not known"), (0.25, "0.25"), ("x", "x")])
+VALUES = [(True, "yes"), (False, "no"), (None, "not known"), (0.25, "0.25"), ("x", "x")]
+
+
+@pytest.mark.parametrize(("value", "shown"), VALUES)
 def test_values_in_words(value, shown):
     assert f"f={shown}" in conclusion_line(replace(RISK, inputs=(Fact("f", value),)))
 
@@ -239,5 +243,5 @@ def area_of(group) -> float:
 def test_the_presence_is_told_once_a_finding(series, tmp_path):
     path = write_structured(with_properties(series), tmp_path).path
     groups = hd.sr.srread(path).content.get_planar_roi_measurement_groups()
-    told = [item for group in groups for item in group.get_qualitative_evaluations() if item.name == codes.DCM.PresenceOfProperty]
-    assert len(told) == 1
+    names = [item.name for group in groups for item in group.get_qualitative_evaluations()]
+    assert names.count(codes.DCM.PresenceOfProperty) == 1

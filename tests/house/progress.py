@@ -13,6 +13,7 @@ VERBS = (
     "check",
     "compare",
     "convert",
+    "crossvalidate",
     "data",
     "demo",
     "evaluate",

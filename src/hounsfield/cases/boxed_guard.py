@@ -13,7 +13,7 @@ from hounsfield.cases.boxed import Annotation, BoxTable
 from hounsfield.cases.duplicates import NEAR_THRESHOLD
 from hounsfield.cases.guard import MAX_UNREADABLE_SHARE, UNEQUAL_RATIO, Examination, Looks, judge
 from hounsfield.cases.names import summary
-from hounsfield.cases.splits import split_cases
+from hounsfield.cases.splits import Fold, split_cases
 from hounsfield.core.boxes import are_proper, overlaps
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError, HounsfieldError
@@ -159,7 +159,9 @@ def _tally(table: BoxTable, index: int) -> npt.NDArray[np.int64]:
     return np.bincount(table.cases[index].annotation.labels, minlength=len(table.class_names))
 
 
-def split_boxed(table: BoxTable, groups: Sequence[int], shares: dict[str, float], seed: int) -> tuple[str, ...]:
+def split_boxed(
+    table: BoxTable, groups: Sequence[int], shares: dict[str, float], seed: int, fold: Fold | None = None
+) -> tuple[str, ...]:
     """Return the part of each image (``training``, ``tuning``, ``test``, ``excluded``), as ``cases.splits`` does it.
 
     An image counts for the rarest class on it, so that each part gets its share of rare objects.
@@ -172,4 +174,4 @@ def split_boxed(table: BoxTable, groups: Sequence[int], shares: dict[str, float]
     ]
     names = (*table.class_names, "none")
     cases = tuple(replace(case, label=label) for case, label in zip(images.cases, rarest, strict=True))
-    return split_cases(replace(images, class_names=names, cases=cases), list(groups), shares, seed)
+    return split_cases(replace(images, class_names=names, cases=cases), list(groups), shares, seed, fold)

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +18,19 @@ _STRICTNESS = {TRAINING: 0, TUNING: 1, TEST: 2}
 Groups = Sequence[int] | npt.NDArray[np.int64]
 
 
+class Fold(NamedTuple):
+    """One of several equal shares of the cases, each of which is held back once: its number from 1, and how many."""
+
+    number: int
+    count: int
+
+
 def split_cases(
-    table: CaseTable, groups: Groups, shares: Mapping[str, float] = DEFAULT_SHARES, seed: int = 0
+    table: CaseTable,
+    groups: Groups,
+    shares: Mapping[str, float] = DEFAULT_SHARES,
+    seed: int = 0,
+    fold: Fold | None = None,
 ) -> tuple[str, ...]:
     """Return the part of each case: ``training``, ``tuning``, ``test``, or ``excluded``.
 
@@ -31,11 +44,14 @@ def split_cases(
         groups: group of each case, as ``examine`` returns them.
         shares: wanted share of each part; they sum to 1.
         seed: other seeds give other splits; the result depends on identifiers, labels, groups and seed alone.
+        fold: what is the test part instead, as ``fold_cases`` draws it; the other cases are training and tuning, and
+            what the source declares as its test part is kept apart, with the groups that it belongs to.
 
     Raises:
         DatasetError: ``E822`` impossible shares.
     """
     _check(shares)
+    table = table if fold is None else _held_in_turn(table, groups, fold, seed)
     declared = [case.split for case in table.cases]
     labels = table.labels
     chosen: list[str | None] = [EXCLUDED if label < 0 else part for label, part in zip(labels, declared, strict=True)]
@@ -62,6 +78,28 @@ def fold_cases(table: CaseTable, groups: Groups, folds: int, seed: int = 0) -> n
     """Return the fold (n,) of each case for cross-validation: grouped, stratified, the same on every machine."""
     keys = [case.identifier for case in table.cases]
     return assign(table.labels, groups, np.full(folds, 1 / folds), keys, seed)
+
+
+def folded_cases(table: CaseTable, groups: Groups) -> tuple[int, ...]:
+    """Return the indices of the cases that cross-validation holds back in turn: labelled, and no copy of a test case.
+
+    A test part that the source declares is for the end: a figure that was chosen by must not have seen it.
+    """
+    held = {int(group) for group, case in zip(groups, table.cases, strict=True) if case.split == TEST}
+    labels = table.labels
+    return tuple(index for index, group in enumerate(groups) if labels[index] >= 0 and int(group) not in held)
+
+
+def _held_in_turn(table: CaseTable, groups: Groups, fold: Fold, seed: int) -> CaseTable:
+    """Return the table with one fold declared as the test part and the others as the training part."""
+    pool = folded_cases(table, groups)
+    drawn = fold_cases(table.select(pool), [int(groups[index]) for index in pool], fold.count, seed)
+    parts = {index: TEST if own == fold.number - 1 else TRAINING for index, own in zip(pool, drawn, strict=True)}
+    cases = [
+        replace(case, split=parts[index]) if index in parts else replace(case, split=None, label=None)
+        for index, case in enumerate(table.cases)
+    ]
+    return replace(table, cases=tuple(cases))
 
 
 def assign(

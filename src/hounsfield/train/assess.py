@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from hounsfield.core.prediction import Interval, OperatingPoint
 from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
+from hounsfield.metrics.case_means import mean_of
 from hounsfield.metrics.confusion import confusion_matrix, decision_statistics
 from hounsfield.metrics.discrimination import auroc_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
@@ -17,6 +18,7 @@ from hounsfield.metrics.operating import operating_point, sensitivity_threshold,
 from hounsfield.metrics.weights import Statistic
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.predictor import softmax
+from hounsfield.train.judged import JudgedClasses, JudgedMasks
 from hounsfield.train.parts import Part
 from hounsfield.train.plan import Cut
 
@@ -114,32 +116,52 @@ def cut_point(is_positive: npt.NDArray[np.bool_], scores: Probabilities, cut: Cu
 def assess(
     name: str, probabilities: Probabilities, part: Part, points: Sequence[OperatingPoint | None], seed: int
 ) -> Assessment:
-    """Return the metrics of a part.
+    """Return the metrics of a part, decided as ``judge`` does."""
+    return assess_classes(name, judge(part, probabilities, points), seed)
+
+
+def judge(part: Part, probabilities: Probabilities, points: Sequence[OperatingPoint | None]) -> JudgedClasses:
+    """Return what is decided of each case.
 
     Two classes are decided at the operating point of the finding, more by the largest probability.
     """
-    count = probabilities.shape[1]
-    positive = positive_class(points) if count == 2 else None
+    positive = positive_class(points) if probabilities.shape[1] == 2 else None
     if positive is None:
         called = probabilities.argmax(1)
-        statistics = _many_class_statistics(part, probabilities, called)
     else:
         point = points[positive]
         threshold = point.threshold if point else 0.5
-        is_called = probabilities[:, positive] >= threshold
-        called = np.where(is_called, positive, 1 - positive)
-        statistics = _two_class_statistics(part.labels == positive, probabilities[:, positive], is_called)
-    statistics["loss"] = log_loss_of(part.labels, probabilities)
-    weights = resample_weights(part.labels, part.groups, RESAMPLES, seed)
-    intervals = bootstrap_intervals(statistics, weights, len(part), frozenset({"ece"}), trials=_trials(part))
-    return Assessment(name, len(part), intervals, confusion_matrix(part.labels, called, count))
+        called = np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
+    return JudgedClasses(part.identifiers, part.groups, part.labels, probabilities, called.astype(np.int64), positive)
 
 
-def _trials(part: Part) -> dict[str, int]:
+def assess_classes(name: str, judged: JudgedClasses, seed: int) -> Assessment:
+    """Return the metrics of judged cases, with intervals drawn by group."""
+    labels, probabilities, positive = judged.labels, judged.probabilities, judged.positive
+    if positive is None:
+        statistics = _many_class_statistics(judged)
+    else:
+        is_called = judged.called == positive
+        statistics = _two_class_statistics(labels == positive, probabilities[:, positive], is_called)
+    statistics["loss"] = log_loss_of(labels, probabilities)
+    weights = resample_weights(labels, judged.groups, RESAMPLES, seed)
+    intervals = bootstrap_intervals(statistics, weights, len(judged), frozenset({"ece"}), trials=_trials(judged))
+    return Assessment(name, len(judged), intervals, confusion_matrix(labels, judged.called, probabilities.shape[1]))
+
+
+def assess_masks(name: str, judged: JudgedMasks, seed: int) -> Assessment:
+    """Return the mean of each figure of judged masks over the cases that have it, with intervals drawn by group."""
+    count = len(judged)
+    statistics: dict[str, Statistic] = {figure: mean_of(values) for figure, values in judged.figures.items()}
+    weights = resample_weights(np.zeros(count, dtype=np.int64), judged.groups, RESAMPLES, seed)
+    return Assessment(name, count, bootstrap_intervals(statistics, weights, count))
+
+
+def _trials(judged: JudgedClasses) -> dict[str, int]:
     """Return how many independent groups each fraction rests on, at least: a run without any error is not certain."""
-    smallest = min(len(np.unique(part.groups[part.labels == label])) for label in np.unique(part.labels))
+    smallest = min(len(np.unique(judged.groups[judged.labels == label])) for label in np.unique(judged.labels))
     return dict.fromkeys(("auroc", "sensitivity", "specificity", "f1"), smallest) | {
-        "accuracy": len(np.unique(part.groups))
+        "accuracy": len(np.unique(judged.groups))
     }
 
 
@@ -160,13 +182,12 @@ def _two_class_statistics(
     }
 
 
-def _many_class_statistics(
-    part: Part, probabilities: Probabilities, called: npt.NDArray[np.int64]
-) -> dict[str, Statistic]:
-    decisions = class_statistics(part.labels, called, probabilities.shape[1])
+def _many_class_statistics(judged: JudgedClasses) -> dict[str, Statistic]:
+    labels, probabilities, called = judged.labels, judged.probabilities, judged.called
+    decisions = class_statistics(labels, called, probabilities.shape[1])
     return {
-        "auroc": macro_auroc_of(part.labels, probabilities),
+        "auroc": macro_auroc_of(labels, probabilities),
         **{name: decisions[name] for name in ("accuracy", "sensitivity", "specificity", "f1")},
-        "brier": multiclass_brier_of(part.labels, probabilities),
-        "ece": calibration_error_of(called == part.labels, probabilities.max(1)),
+        "brier": multiclass_brier_of(labels, probabilities),
+        "ece": calibration_error_of(called == labels, probabilities.max(1)),
     }

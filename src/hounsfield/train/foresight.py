@@ -18,7 +18,7 @@ from hounsfield.train.memory import MemoryEstimate
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.outline import Outline, has_open_range, outline_run, with_range
 from hounsfield.train.plan import RunPlan
-from hounsfield.train.recipe import Recipe, read_recipe
+from hounsfield.train.recipe import Recipe, recipe_of_options
 from hounsfield.train.segmentation.gather import gather_masked_parts
 from hounsfield.train.segmentation.setup import MaskOutline, outline_masks, with_mask_range
 from hounsfield.train.sequence.run import outline_sequences, prepare_sequences
@@ -102,7 +102,7 @@ def foresee(data: Path, options: TrainOptions | None = None, talk: Talk = silent
         ('article', {'0': 4, '1': 4})
     """
     wanted = options or TrainOptions()
-    recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
+    recipe = recipe_of_options(wanted)
     asked = Asked(Path(data), replace(wanted, name=wanted.name or recipe.model.name), recipe)
     planned, plan, memory = _foreseen(asked, wanted.threads or usable_cores(), talk)
     return Foresight(planned, plan, memory, available_memory(), usable_cores())

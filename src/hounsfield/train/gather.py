@@ -62,8 +62,8 @@ def choose_parts(table: CaseTable, examination: Examination, split: SplitPlan) -
     Raises:
         DatasetError: ``E839``, a class has too few cases in a part to learn from or to decide on.
     """
-    shares = {"training": split.training, "tuning": split.tuning, "test": split.test}
-    chosen = split_cases(table, examination.groups, shares, split.seed)
+    shares = split.shares
+    chosen = split_cases(table, examination.groups, shares, split.seed, split.held_back)
     unreadable = set(examination.unreadable)
     found: dict[str, tuple[int, ...]] = {}
     for part in shares:

@@ -58,7 +58,7 @@ def estimate_memory(settings: NetworkSettings, case_count: int, batch_size: int)
         DatasetError: ``E832``, the network cannot take images of this size.
     """
     sides = (settings.channels, settings.rows, settings.columns)
-    saved = saved_by(lambda: build_network(settings), _class_loss, sides)
+    saved = saved_by(lambda: build_network(settings), class_loss, sides)
     return estimate_step(saved, case_count * prod(sides) * FLOAT_BYTES, batch_size, MEASURED_AT_ONCE)
 
 
@@ -101,7 +101,8 @@ def estimate_step(
     return MemoryEstimate(images_bytes, weights_bytes, int(GAPS * max(learning, measuring)) + ALWAYS_BYTES)
 
 
-def _class_loss(network: Classifier, images: Tensor) -> Tensor:
+def class_loss(network: Classifier, images: Tensor) -> Tensor:
+    """Return something to learn from: it costs what the cross entropy of any classes does."""
     return network.member_logits(images).log_softmax(2).mean()
 
 

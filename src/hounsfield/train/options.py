@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hounsfield.cases.splits import Fold
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -49,6 +51,9 @@ class TrainOptions:
     )
     generator: str | None = field(
         default=None, metadata={"help": "Generator whose synthetic images fill rare classes of the training part."}
+    )
+    fold: Fold | None = field(
+        default=None, metadata={"help": "Fold of the cases that is the test part, of a cross-validation."}
     )
     resume: bool = field(default=False, metadata={"help": "Go on from the last checkpoint of the run folder."})
     strict: bool = field(default=False, metadata={"help": "Refuse data with anything that would spoil a result."})

@@ -14,9 +14,18 @@ from hounsfield.model.networks.build import build_network
 from hounsfield.model.networks.heads import Classifier, PooledClassifier
 from hounsfield.model.package import ModelPackage, write_package
 from hounsfield.model.predictor import Predictor
-from hounsfield.train.assess import Assessment, assess, fit_calibration, probabilities_of, set_operating_points
+from hounsfield.train.assess import (
+    Assessment,
+    assess,
+    assess_classes,
+    fit_calibration,
+    judge,
+    probabilities_of,
+    set_operating_points,
+)
 from hounsfield.train.classification import predict
 from hounsfield.train.export import Exported, example_images, export_network
+from hounsfield.train.judged import HELD_FILE
 from hounsfield.train.outside import FAR, Known, OutsideScore, fit_outside
 from hounsfield.train.parts import Part
 from hounsfield.train.setup import Task
@@ -66,7 +75,9 @@ def pack(task: Task, weights: dict[str, Tensor], output: Path) -> tuple[Manifest
     assessments = [assess("tuning", probabilities, parts.tuning, points, plan.seed)]
     if parts.test is not None:
         on_test = probabilities_of(logits(parts.test), temperature)
-        assessments.append(assess("test", on_test, parts.test, points, plan.seed))
+        judged = judge(parts.test, on_test, points)
+        task.ledger.write_file(HELD_FILE, judged.as_json())
+        assessments.append(assess_classes("test", judged, plan.seed))
     manifest = _manifest(task, exported, temperature, points, tuple(assessments))
     identity = write_package(output, manifest, exported.network)
     return manifest, identity.weights_digest, tuple(assessments)

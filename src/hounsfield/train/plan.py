@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hounsfield.cases.splits import Fold
 from hounsfield.messages import Language, sentence
 from hounsfield.model.networks.catalogue import NetworkSettings
 from hounsfield.train.augment import Augmentation
@@ -81,12 +82,36 @@ class SplitPlan(_Document):
         tuning: choices are made on it.
         test: untouched until the end.
         seed: of the split alone, so that another seed of the run leaves the test part as it is.
+        folds: equal shares of the cases that are the test part in turn; 0 for one test part of the share above.
+        fold: the share that is the test part of this run, counted from 1.
     """
 
     training: float = Field(0.68, gt=0, lt=1)
     tuning: float = Field(0.12, gt=0, lt=1)
     test: float = Field(0.2, ge=0, lt=1)
     seed: int = 0
+    folds: int = Field(0, ge=0, le=100)
+    fold: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> "SplitPlan":
+        if (self.folds == 0) != (self.fold == 0) or self.folds == 1 or self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Wanted share of each part by name."""
+        return {"training": self.training, "tuning": self.tuning, "test": self.test}
+
+    @property
+    def held_back(self) -> Fold | None:
+        """The fold that is the test part, None where the test part is a share."""
+        return Fold(self.fold, self.folds) if self.folds else None
+
+    def of_fold(self, fold: Fold) -> "SplitPlan":
+        """Return the same split with a fold as its test part."""
+        return self.model_copy(update={"fold": fold.number, "folds": fold.count})
 
 
 class Cut(_Document):
@@ -204,7 +229,10 @@ class RunPlan(_Document):
         # what was added later decides nothing where it is not used, so that older runs can go on
         unused = {name for name in ("transfer", "sizes") if not getattr(self, name)}
         undecided = {"reasons", "time_limit_seconds"} | unused
-        return self.model_dump(mode="json", exclude=undecided)
+        found = self.model_dump(mode="json", exclude=undecided)
+        if not self.split.folds:
+            del found["split"]["folds"], found["split"]["fold"]
+        return found
 
 
 class Plan(RunPlan):

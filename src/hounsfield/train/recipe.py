@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hounsfield.cases.splits import Fold
 from hounsfield.errors import SettingsError
 from hounsfield.model.contract import InputContract
 from hounsfield.model.manifest import ConceptEntry
 from hounsfield.model.statements import Bilingual, DataStatement
 from hounsfield.train.augment import Augmentation
+from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Cut, DecoyPlan, OutsidePlan, SplitPlan
 from hounsfield.train.transfer.plan import TransferRecipe
 
@@ -154,6 +156,23 @@ class Recipe(BaseModel):
     fusion: FusionFacts = Field(default_factory=FusionFacts)
     transfer: TransferRecipe | None = None
     multi_scale: bool = False
+
+    def of_fold(self, fold: Fold) -> "Recipe":
+        """Return the recipe of one fold of a cross-validation; what it says of its one test part holds no more."""
+        told = f"fold {fold.number} of {fold.count} is the internal test part; whole groups (patient, near copies)"
+        data = self.model.data.model_copy(update={"split": told})
+        model = self.model.model_copy(update={"data": data})
+        return self.model_copy(update={"split": (self.split or SplitPlan()).of_fold(fold), "model": model})
+
+
+def recipe_of_options(options: TrainOptions) -> Recipe:
+    """Return the recipe that options name, of the fold that they name; an empty one where they name none.
+
+    Raises:
+        SettingsError: ``E834``.
+    """
+    recipe = read_recipe(options.recipe) if options.recipe else Recipe()
+    return recipe if options.fold is None else recipe.of_fold(options.fold)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -18,7 +18,7 @@ from hounsfield.train.options import TrainOptions, TrainResult
 from hounsfield.train.packing import pack, rehearse
 from hounsfield.train.page import Story
 from hounsfield.train.ranks import OtherRankDone, join
-from hounsfield.train.recipe import Recipe, read_recipe
+from hounsfield.train.recipe import recipe_of_options
 from hounsfield.train.segmentation.run import train_masks
 from hounsfield.train.sequence.run import train_sequences
 from hounsfield.train.setup import choose_threads, set_up
@@ -59,7 +59,7 @@ def train(data: Path, output: Path, options: TrainOptions | None = None, talk: T
         (True, 1)
     """
     wanted = options or TrainOptions()
-    recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
+    recipe = recipe_of_options(wanted)
     wanted = replace(wanted, name=wanted.name or recipe.model.name or output.name.split(".")[0])
     ranks = join()
     ledger = Ledger(output.with_name(f"{output.name}.run"), ranks)

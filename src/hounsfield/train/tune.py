@@ -23,7 +23,7 @@ from hounsfield.train.loop import TIME_LIMIT, Loop
 from hounsfield.train.outline import outline_run, with_range
 from hounsfield.train.parts import Parts
 from hounsfield.train.plan import Plan
-from hounsfield.train.recipe import Recipe, read_recipe
+from hounsfield.train.recipe import recipe_of_options
 from hounsfield.train.space import Ground, Space, make_space, recipe_of
 from hounsfield.train.trials import Trial, TuneOptions, TuneResult
 from hounsfield.train.tune_page import write_tuning
@@ -57,7 +57,7 @@ def tune(data: Path, output: Path, options: TuneOptions | None = None, talk: Tal
     import optuna
 
     wanted = options or TuneOptions()
-    recipe = read_recipe(wanted.train.recipe) if wanted.train.recipe else Recipe()
+    recipe = recipe_of_options(wanted.train)
     threads = wanted.train.threads or usable_cores()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with settled(threads):

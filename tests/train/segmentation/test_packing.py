@@ -16,6 +16,7 @@ from hounsfield.train.segmentation.packing import (  # noqa: E402
     MaskFacts,
     assess_masks,
     export_unet,
+    judge_masks,
     mask_manifest,
     rehearse_masks,
 )
@@ -79,7 +80,7 @@ def test_objects_are_counted_and_the_manifest_names_them(monkeypatch: pytest.Mon
     found = predictor.predict(case.images.astype(np.float32))
     assert found.is_objects
     assert np.array_equal(found.labels, decode_instances(learned))
-    assessment = assess_masks("test", (case,), predictor, plan)
+    assessment = assess_masks("test", judge_masks((case,), predictor, plan), plan.seed)
     assert assessment.metrics["f1_50"].value == 1
     assert assessment.metrics["dice"].value == 1
 
@@ -88,7 +89,7 @@ def test_assessment_is_the_mean_over_cases_with_an_interval() -> None:
     plan = discs.plan()
     _, predictor = packed(plan)
     cases = discs.prepared(3)
-    found = assess_masks("tuning", cases, predictor, plan)
+    found = assess_masks("tuning", judge_masks(cases, predictor, plan), plan.seed)
     scores = []
     for case in cases:
         called = predictor.predict(case.images.astype(np.float32)).labels == 1

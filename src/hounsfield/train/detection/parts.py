@@ -85,8 +85,8 @@ def choose_box_parts(table: BoxTable, found: BoxExamination, split: SplitPlan) -
     Raises:
         DatasetError: ``E839``, a class has too few boxes in a part.
     """
-    shares = {"training": split.training, "tuning": split.tuning, "test": split.test}
-    names = split_boxed(table, found.images.groups, shares, split.seed)
+    shares = split.shares
+    names = split_boxed(table, found.images.groups, shares, split.seed, split.held_back)
     unreadable = set(found.images.unreadable)
     chosen: dict[str, tuple[int, ...]] = {}
     for part in shares:

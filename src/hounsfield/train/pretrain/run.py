@@ -29,7 +29,7 @@ from hounsfield.train.parts import Parts
 from hounsfield.train.plan import SplitPlan
 from hounsfield.train.pretrain.plan import PretrainPlan, make_pretrain_plan
 from hounsfield.train.pretrain.way import Pretraining
-from hounsfield.train.recipe import Recipe, read_recipe
+from hounsfield.train.recipe import Recipe, recipe_of_options
 from hounsfield.train.run import stopped_on_request
 from hounsfield.train.setup import choose_threads, enter_run, tell_memory, tell_parts
 from hounsfield.train.transfer.origin import ABOUT_KEY
@@ -94,7 +94,7 @@ def pretrain(data: Path, output: Path, options: TrainOptions | None = None, talk
         HounsfieldError: as ``train.run.train``.
     """
     wanted = options or TrainOptions()
-    recipe = read_recipe(wanted.recipe) if wanted.recipe else Recipe()
+    recipe = recipe_of_options(wanted)
     wanted = replace(wanted, name=wanted.name or output.name.split(".")[0])
     ledger = Ledger(output.with_name(f"{output.name}.run"))
     ledger.open()
@@ -128,8 +128,8 @@ def choose_images(table: CaseTable, examination: Examination, split: SplitPlan) 
     held = {index for index, case in enumerate(table.cases) if case.split == TEST}
     if table.class_names != (NAME,):
         # the test part that train draws of the same data
-        shares = {"training": split.training, "tuning": split.tuning, "test": split.test}
-        held |= {index for index, part in enumerate(split_cases(table, groups, shares, split.seed)) if part == TEST}
+        drawn = split_cases(table, groups, split.shares, split.seed, split.held_back)
+        held |= {index for index, part in enumerate(drawn) if part == TEST}
     held_groups = {int(groups[index]) for index in held}
     kept = [index for index in range(len(table)) if int(groups[index]) not in held_groups and index not in unreadable]
     if len(kept) < LEAST_IMAGES:

@@ -32,12 +32,12 @@ def choose_masked_parts(
     Raises:
         DatasetError: ``E862``, too few cases with a mask to learn from or to choose on.
     """
-    shares = {"training": split.training, "tuning": split.tuning, "test": split.test}
+    shares = split.shares
     usable_cases = set(table.with_mask) - set(unusable)
     known = as_cases(table)
     # splits leave out what has no label: here what has no mask
     labelled = tuple(case if i in usable_cases else replace(case, label=None) for i, case in enumerate(known.cases))
-    chosen = split_cases(replace(known, cases=labelled), groups, shares, split.seed)
+    chosen = split_cases(replace(known, cases=labelled), groups, shares, split.seed, split.held_back)
     found = {part: tuple(i for i, name in enumerate(chosen) if name == part) for part in shares}
     for part, least in LEAST_CASES.items():
         if len(found[part]) < least:

@@ -11,19 +11,17 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from hounsfield.errors import SettingsError
-from hounsfield.metrics.case_means import mean_of
 from hounsfield.metrics.instances import match_objects
-from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
-from hounsfield.metrics.weights import Statistic
 from hounsfield.model.interface import MaskOutput, NetworkInterface, NoExplanation
 from hounsfield.model.manifest import ClassEntry, Manifest
 from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.model.network_check import check_network
 from hounsfield.model.networks.unet import UNet, build_unet
 from hounsfield.model.package import ModelPackage, write_package
-from hounsfield.train.assess import RESAMPLES, Assessment, Packed
+from hounsfield.train.assess import Assessment, Packed, assess_masks
 from hounsfield.train.chance import generator_at
 from hounsfield.train.export import compare_with_torch, onnx_bytes
+from hounsfield.train.judged import HELD_FILE, JudgedMasks
 from hounsfield.train.parts import PartSizes
 from hounsfield.train.recipe import Recipe, faults_of
 from hounsfield.train.segmentation.object_rule import ObjectRule, choose_rule
@@ -85,7 +83,10 @@ def pack_masks(task: MaskTask, weights: dict[str, Tensor], output: Path) -> Pack
         manifest = mask_manifest(plan, task.recipe, facts)
         predictor = MaskPredictor(ModelPackage(manifest, exported, "", manifest.identity, ""), threads=1)
     named = {"tuning": parts.tuning, "test": parts.test}
-    assessments = tuple(assess_masks(name, cases, predictor, plan) for name, cases in named.items() if cases)
+    judged = {name: judge_masks(cases, predictor, plan) for name, cases in named.items() if cases}
+    if "test" in judged:
+        task.ledger.write_file(HELD_FILE, judged["test"].as_json())
+    assessments = tuple(assess_masks(name, masks, plan.seed) for name, masks in judged.items())
     manifest = mask_manifest(plan, task.recipe, replace(facts, assessments=assessments))
     identity = write_package(output, manifest, exported)
     return Packed(manifest, identity.weights_digest, assessments)
@@ -176,10 +177,8 @@ def _classes(plan: SegmentationPlan, recipe: Recipe) -> list[ClassEntry]:
     ]
 
 
-def assess_masks(
-    part: str, cases: tuple[PreparedCase, ...], predictor: MaskPredictor, plan: SegmentationPlan
-) -> Assessment:
-    """Return Dice of each label and their mean, or Dice of foreground and F1 of objects, with bootstrap intervals.
+def judge_masks(cases: tuple[PreparedCase, ...], predictor: MaskPredictor, plan: SegmentationPlan) -> JudgedMasks:
+    """Return Dice of each label and their mean, or Dice of foreground and F1 of objects, of each case.
 
     On the grid of the network; ``evaluate`` measures on that of the images.
     """
@@ -196,10 +195,11 @@ def assess_masks(
             found |= named if len(named) > 1 else {}
         for name, value in found.items():
             figures.setdefault(name, []).append(value)
-    statistics: dict[str, Statistic] = {name: mean_of(np.array(values)) for name, values in figures.items()}
-    groups = np.array([case.group for case in cases], dtype=np.int64)
-    weights = resample_weights(np.zeros(len(cases), dtype=np.int64), groups, RESAMPLES, plan.seed)
-    return Assessment(part, len(cases), bootstrap_intervals(statistics, weights, len(cases)))
+    return JudgedMasks(
+        tuple(case.identifier for case in cases),
+        np.array([case.group for case in cases], dtype=np.int64),
+        {name: np.array(values) for name, values in figures.items()},
+    )
 
 
 def _is(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:

@@ -148,14 +148,15 @@ def estimate_mask_memory(plan: SegmentationPlan, shape: tuple[int, int, int], ca
     """Estimate what a run holds at its peak, from the median shape (slice, row, column) and the form of the network."""
     network, samples = plan.network, int(np.prod(shape))
     patch = network.patch[1:] if network.is_planar else network.patch
-    saved = saved_by(lambda: build_unet(network), _mask_loss, (network.channels, *patch))
+    saved = saved_by(lambda: build_unet(network), mask_loss_of, (network.channels, *patch))
     slab = min(network.patch[0], shape[0]) * shape[1] * shape[2] * len(plan.learned_names)
     case_bytes = FLOAT_BYTES * (network.channels * samples + COPIES_OF_PROBABILITIES * slab)
     images_bytes = case_count * samples * (network.channels * IMAGE_BYTES + MASK_BYTES)
     return estimate_step(saved, images_bytes, plan.learning.batch_size, 1, case_bytes)
 
 
-def _mask_loss(network: UNet, images: Tensor) -> Tensor:
+def mask_loss_of(network: UNet, images: Tensor) -> Tensor:
+    """Return the loss of images (image, channel, ...) that show nothing but background."""
     masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.int64)
     return supervised_loss(network.all_logits(images), masks)
 

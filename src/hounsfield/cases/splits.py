@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,8 @@ _STRICTNESS = {TRAINING: 0, TUNING: 1, TEST: 2}
 Groups = Sequence[int] | npt.NDArray[np.int64]
 
 
-class Fold(NamedTuple):
+@dataclass(frozen=True)
+class Fold:
     """One of several equal shares of the cases, each of which is held back once: its number from 1, and how many."""
 
     number: int

@@ -135,12 +135,13 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 	@$(call train,breast-ultrasound,$(DATA)/breast_ultrasound,1)
 	@$(call train,blood-cells,$(DATA)/blood_cells,2)
 
-starters-masks: $(VENV)/.stamp-full ## train the models of masks (nuclei, retina-vessels, cardiac-mri) into build/
+starters-masks: $(VENV)/.stamp-full ## train the models of masks (nuclei, retina-vessels, cardiac-mri)
 	$(call say,"Training the models of masks from $(DATA): hours on two cores")
 	@mkdir -p build
 	@$(call train_masks,nuclei,$(DATA)/nuclei) && cp build/nuclei.model $(STARTERS)/
 	@$(call train_masks,retina-vessels,$(DATA)/retina_vessels) && cp build/retina-vessels.model $(STARTERS)/
-	@$(call train_masks,cardiac-mri,$(DATA)/cardiac_mri)
+	@$(call train_masks,cardiac-mri,$(DATA)/cardiac_mri) && cp build/cardiac-mri.model $(STARTERS)/
+	@$(BIN)/python starters/card_cardiac.py $(DATA)/cardiac_mri $(STARTERS)/cardiac-mri.model
 
 train_masks = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \
 	--recipe starters/$(1).toml --threads 1

@@ -1,5 +1,7 @@
 """The models that come with the package: whole, small, documented, and right on fitting images, as DICOM too."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,7 @@ from tests.house.progress import PACKAGE
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
 NAMES = ("body-part", "brain-mri-tumour", "chest-xray-pneumonia")
-EVERY = (*NAMES, "breast-ultrasound", "lung-nodule-malignancy", "nuclei", "retina-vessels")
+EVERY = (*NAMES, "breast-ultrasound", "cardiac-mri", "lung-nodule-malignancy", "nuclei", "retina-vessels")
 MOST_BYTES_TOGETHER = 40_000_000
 REPOSITORY = PACKAGE.parents[1]
 
@@ -210,6 +212,7 @@ def test_every_starter_is_looked_at_and_all_are_small_together():
     [
         ("lung-nodule-malignancy", "auroc", 0.88),
         ("breast-ultrasound", "auroc", 0.80),
+        ("cardiac-mri", "dice", 0.80),
         ("nuclei", "f1_50", 0.80),
         ("retina-vessels", "dice", 0.76),
     ],
@@ -242,3 +245,42 @@ def test_the_nuclei_starter_finds_nuclei(shared_data):
             scores.append(match_objects(found.array, image.mask.array).f1_score)
     assert len(scores) >= 5
     assert np.mean(scores) >= 0.8
+
+
+def test_the_cardiac_starter_says_that_it_is_not_for_commerce():
+    package = find_model("cardiac-mri")
+    assert package.manifest.licence == "CC-BY-NC-SA-4.0"
+    assert "CC-BY-NC-SA-4.0" in package.card
+    assert "without commercial purpose" in package.card
+    run = subprocess.run(
+        [sys.executable, "-m", "hounsfield", "models", "cardiac-mri"], capture_output=True, encoding="utf-8", check=True
+    )
+    assert "CC-BY-NC-SA-4.0" in run.stdout
+
+
+def test_the_cardiac_starter_states_its_error_of_the_ejection_fraction():
+    found = {item.name: item for item in find_model("cardiac-mri").manifest.metrics}
+    error = found["ejection fraction, mean absolute error (points)"]
+    low, high = (found[f"ejection fraction, {side} limit of agreement (points)"].value for side in ("lower", "upper"))
+    bias = found["ejection fraction, bias (points)"].value
+    assert error.low <= error.value <= error.high <= 12
+    assert abs(bias) <= error.value
+    assert low < bias < high
+    assert (low + high) / 2 == pytest.approx(bias, abs=1e-3)
+    assert error.n == 9
+
+
+def test_the_cardiac_starter_finds_the_heart_of_a_patient_it_never_saw(shared_data):
+    """Patient 17 is of the internal test part: a dilated heart that hardly contracts."""
+    table = read_masked(shared_data / "cardiac_mri")
+    predictor = MaskPredictor(find_model("cardiac-mri"), threads=1)
+    held = [index for index, case in enumerate(table.cases) if case.identifier.startswith("patient017")]
+    volumes = []
+    for _, image in table.read_all(held):
+        found, reference = find_mask(predictor, image.volumes).array, image.mask.array
+        for label, least in ((2, 0.7), (3, 0.85)):
+            common = np.count_nonzero((found == label) & (reference == label))
+            assert 2 * common / (np.count_nonzero(found == label) + np.count_nonzero(reference == label)) >= least
+        volumes.append((np.count_nonzero(reference == 3), np.count_nonzero(found == 3)))
+    own, predicted = (100 * (early - late) / early for early, late in zip(*volumes, strict=True))
+    assert predicted == pytest.approx(own, abs=5)

@@ -67,7 +67,7 @@ def read_yolo(data: Path) -> BoxTable:
         annotation = _annotation(_label_file(data, image), image, sheet.names, draft.broken)
         cases[identifier] = BoxedCase(identifier, image, annotation, split=part)
     if not cases:
-        named = draft.missing or sum(sheet.parts.values(), ())
+        named = draft.missing or [text for paths in sheet.parts.values() for text in paths]
         raise DatasetError("E892", path=data.name, count=len(draft.missing), cases=summary(named))
     ordered = tuple(cases[key] for key in sorted(cases))
     return BoxTable(readable(data.name), sheet.names, ordered, tuple(draft.issues()), "yolo")

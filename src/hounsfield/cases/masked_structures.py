@@ -17,6 +17,7 @@ from hounsfield.cases.manifest import read_rows
 from hounsfield.cases.masked_files import FileMaskReader, require_one_grid
 from hounsfield.cases.masked_table import MaskedCase, MaskTable
 from hounsfield.cases.names import part_of, plain, readable, summary
+from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import DatasetError
 
@@ -45,16 +46,17 @@ class StructureReader(FileMaskReader):
             HounsfieldError: a file cannot be read.
         """
         found: Labels | None = None
+        grid: VolumeGeometry | None = None
         overlapping = 0
         for name, file in _files(path).items():
             own = read_label_map(file)
-            if found is None:
+            if found is None or grid is None:
                 found, grid = np.zeros(own.array.shape, dtype=np.uint8), own.geometry
             require_one_grid(f"{path.parent.name}/{name}", own.geometry, grid)
             is_inside = own.array > 0
             overlapping += int(np.count_nonzero(found[is_inside]))
             found[is_inside] = self.label_names.index(name)
-        if found is None:
+        if found is None or grid is None:
             raise DatasetError("E818", case=path.parent.name, reason=f"{FOLDER}: 0 masks")
         return LabelMap(found, grid, overlapping)
 

@@ -13,6 +13,9 @@ from hounsfield.cli.talk import Talk
 def generate(
     generator: Annotated[str, typer.Argument(help="A generator's name or file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the images, new or empty.")],
+    given: Annotated[
+        Path | None, typer.Option("--input", help="Image or folder, for a generator of images from images.")
+    ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Images of each class.")] = 16,
     class_name: Annotated[
         list[str] | None, typer.Option("--class", help="A class to make; may be given several times. All by default.")
@@ -29,6 +32,7 @@ def generate(
     The images show no patient and prove no finding.
     """
     from hounsfield.generating import generate as run
+    from hounsfield.generating import generate_from
     from hounsfield.model.registry import find_model
     from hounsfield.settings import read_settings
 
@@ -36,7 +40,10 @@ def generate(
     talk = Talk(as_json, settings.language, quiet)
     folder = settings.models_folder
     package = find_model(generator, [folder] if folder else [])
-    made = run(package, output, count, tuple(class_name or ()), seed, threads)
+    if given is not None:
+        made = generate_from(package, given, output, threads)
+    else:
+        made = run(package, output, count, tuple(class_name or ()), seed, threads)
     data = {
         "generator": package.identity.name,
         "weights_digest": package.identity.weights_digest,

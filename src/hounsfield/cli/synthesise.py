@@ -23,7 +23,7 @@ from hounsfield.cli.training_flags import (
     words,
 )
 
-Side = Annotated[int | None, typer.Option("--size", help="Side of the images: 32, 64 or 128 pixels.")]
+Side = Annotated[int | None, typer.Option("--size", help="Side of the images: 32, 64 or 128 pixels; of pairs 256 too.")]
 Game = Annotated[
     Literal["minimax", "saturating", "hinge", "least-squares"],
     typer.Option("--game", help="What the two networks lower."),
@@ -36,7 +36,7 @@ ByTraining = Annotated[
 
 
 def synthesise(
-    data: Annotated[Path, typer.Argument(help="Class folders, arrays (npz, idx), or a CSV or Excel manifest.")],
+    data: Annotated[Path, typer.Argument(help="Class folders, arrays, a manifest; or pairs, input and target.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The generator to write, such as G.model.")],
     size: Side = None,
     game: Game = "minimax",
@@ -59,6 +59,8 @@ def synthesise(
     debug: Debug = False,
 ) -> int:
     """Learn to make images like those of a data set, by class, and judge them beside real ones that were held back.
+
+    Of pairs (folders input and target, or columns path and target_path), learn to turn the one image into the other.
 
     The images show no patient. Figures use the features of a model of ours: they compare only with each other.
     """

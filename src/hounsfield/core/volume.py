@@ -132,3 +132,14 @@ class Mask:
         """Refuse an array that does not lie on its grid, or is not of integers."""
         if self.array.shape != self.geometry.shape or not np.issubdtype(self.array.dtype, np.integer):
             raise ImageError("E312", found=(self.array.shape, str(self.array.dtype)), expected=self.geometry.shape)
+
+
+def middle_slice(volume: Volume) -> Volume:
+    """Return the slice in the middle of a volume, the later one of two; a picture is returned as it is."""
+    count, rows, columns = volume.geometry.shape
+    if count == 1:
+        return volume
+    index = count // 2
+    array = volume.array[..., index : index + 1, :, :]
+    geometry = volume.geometry.cropped((index, 0, 0), (1, rows, columns))
+    return Volume(array, geometry, volume.quantity, presentation=volume.presentation)

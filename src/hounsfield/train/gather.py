@@ -11,7 +11,7 @@ from hounsfield.cases.splits import split_cases
 from hounsfield.cases.table import CaseImage, CaseTable
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
-from hounsfield.core.volume import Volume
+from hounsfield.core.volume import Volume, middle_slice
 from hounsfield.errors import DatasetError, HounsfieldError
 from hounsfield.image.display import to_display
 from hounsfield.prepare.sequence import apply_steps, build_steps
@@ -141,7 +141,7 @@ class Preparer:
             PrepareError: a step cannot be applied.
             DatasetError: ``E840``, the steps do not lead to the network's input.
         """
-        return np.asarray(self._applied(_middle(self._source(volume)))[0])
+        return np.asarray(self._applied(middle_slice(self._source(volume)))[0])
 
     def frames(self, image: CaseImage) -> npt.NDArray[np.float32]:
         """Return (frame, channel, row, column) of the slices that the steps leave, prepared together."""
@@ -157,16 +157,6 @@ class Preparer:
         if found != self.expected:
             raise DatasetError("E840", found=found, expected=self.expected)
         return np.ascontiguousarray(array.swapaxes(0, 1), dtype=np.float32)
-
-
-def _middle(volume: Volume) -> Volume:
-    count, rows, columns = volume.geometry.shape
-    if count == 1:
-        return volume
-    index = count // 2
-    array = volume.array[..., index : index + 1, :, :]
-    geometry = volume.geometry.cropped((index, 0, 0), (1, rows, columns))
-    return Volume(array, geometry, volume.quantity, presentation=volume.presentation)
 
 
 def clusters_of(table: CaseTable, column: str) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hounsfield.cases.paired import is_paired
 from hounsfield.cases.seen import SEEN_FILE, seen_json
 from hounsfield.core.prediction import Interval
 from hounsfield.errors import DatasetError
@@ -40,6 +41,7 @@ from hounsfield.train.synthesis.planner import estimate_synthesis, plan_synthesi
 from hounsfield.train.synthesis.space import FeatureSpace
 from hounsfield.train.synthesis.trained import trained_on_each
 from hounsfield.train.synthesis.way import Synthesis
+from hounsfield.train.translation.run import translate
 
 LEAST_HELD = 20
 """Real images that a generator can be judged with, at least."""
@@ -65,7 +67,8 @@ def synthesise(data: Path, output: Path, options: SynthesisOptions | None = None
     and number of threads give the same bytes of ``network.onnx`` on one machine, whether or not the run was resumed.
 
     Args:
-        data: what ``train`` takes for classification.
+        data: what ``train`` takes for classification; or pairs of images (``cases.paired``), for a generator that turns
+            the one into the other.
         output: the package to write.
         options: what a person asks for; the rest is decided by the plan.
         talk: told of the issues of the data and of progress.
@@ -82,6 +85,8 @@ def synthesise(data: Path, output: Path, options: SynthesisOptions | None = None
     ledger.open()
     threads = choose_threads(TrainOptions(threads=wanted.threads, resume=wanted.resume), ledger)
     with stopped_on_request(ledger), settled(threads):
+        if is_paired(data):
+            return translate(data, output, wanted, threads, ledger, talk)
         found = _set_up(data, wanted, threads, ledger, talk)
         rehearse_generator(found.plan, found.facts)
         way = Synthesis(found.plan, found.parts, found.space)

@@ -1,0 +1,1 @@
+"""Change: lesions of one patient matched over time, and what became of each."""

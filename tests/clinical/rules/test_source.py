@@ -19,6 +19,7 @@ FROM_MEMORY = {
     "va": {"years-since-quitting"},
     "brock-1b": None,
     "mrecist": None,
+    "acr-actionable": None,
     "recist-1.1": {"measurable-thick-slices", "too-small", "overall-NE"},
     "li-rads-2018": {
         *(f"features-{end}" for end in ("0", "1", "1-capsule-alone", "2")),
@@ -37,7 +38,14 @@ FROM_MEMORY = {
     },
     "herder": None,
     "nodule-mass": None,
-    "bts-nodule": {"surveil-after-brock", "pet-ct", "surveil-after-herder", "biopsy-or-resect", "resect"},
+    "bts-nodule": {
+        "surveil-after-brock",
+        "pet-ct",
+        "surveil-after-herder",
+        "biopsy-or-resect",
+        "resect",
+        "would-change",
+    },
 }
 """What the fact sheet tags [M]: rows of a rule, or None for the whole of it."""
 

@@ -9,6 +9,7 @@ from hounsfield.clinical.rules.bones import (
     rib_fracture_types,
     vertebral_height_loss_percent,
 )
+from hounsfield.clinical.rules.concluding import concluded, not_applied
 from hounsfield.clinical.rules.fleischner import (
     fleischner_diameter_mm,
     fleischner_exclusions,
@@ -24,6 +25,15 @@ from hounsfield.clinical.rules.growth import (
     sphere_diameter_mm,
     sphere_volume_mm3,
     volume_doubling_time_days,
+)
+from hounsfield.clinical.rules.lung import (
+    NoduleFacts,
+    brock_conclusion,
+    fleischner_conclusion,
+    growth_conclusion,
+    lung_rads_conclusion,
+    lung_rads_exam_conclusion,
+    mayo_conclusion,
 )
 from hounsfield.clinical.rules.lung_rads import (
     has_risen_band,
@@ -49,6 +59,7 @@ from hounsfield.clinical.rules.malignancy import (
     pku,
     va,
 )
+from hounsfield.clinical.rules.options import communication, options
 from hounsfield.clinical.rules.reporting import (
     bi_rads_suggestion,
     cns_wording,
@@ -77,6 +88,7 @@ from hounsfield.clinical.rules.response import (
 from hounsfield.clinical.rules.source import Row, Rule, Vector, rule, rule_names, rule_source
 
 __all__ = [
+    "NoduleFacts",
     "Row",
     "Rule",
     "Vector",
@@ -84,19 +96,24 @@ __all__ = [
     "are_targets_gone",
     "bi_rads_suggestion",
     "brock",
+    "brock_conclusion",
     "brock_parsimonious",
     "brock_without_spiculation",
     "bts_step",
     "cns_wording",
+    "communication",
+    "concluded",
     "doubling_time_band",
     "doubling_time_interval_days",
     "doubling_time_of_diameters_days",
+    "fleischner_conclusion",
     "fleischner_diameter_mm",
     "fleischner_exclusions",
     "fleischner_row",
     "fleischner_row_by_volume",
     "fracture_regions",
     "genant_grade",
+    "growth_conclusion",
     "has_risen_band",
     "has_threshold_growth",
     "herder",
@@ -114,13 +131,18 @@ __all__ = [
     "lung_rads_by_size",
     "lung_rads_by_volume",
     "lung_rads_category",
+    "lung_rads_conclusion",
     "lung_rads_diameter_mm",
     "lung_rads_exam",
+    "lung_rads_exam_conclusion",
     "lung_rads_state",
     "lung_rads_suspects_infection",
     "mayo",
+    "mayo_conclusion",
     "mrecist_target_response",
     "nodule_mass_mg",
+    "not_applied",
+    "options",
     "pi_rads_peripheral",
     "pi_rads_transition",
     "pku",

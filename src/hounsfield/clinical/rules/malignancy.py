@@ -173,7 +173,7 @@ def _full(table: Rule, age_years: float, longest_diameter_mm: float, nodule_type
 def _size(table: Rule, longest_diameter_mm: float) -> float:
     size = table.row("size")
     diameter = checked_above(table.name, "longest_diameter_mm", longest_diameter_mm)
-    return size.number("value") * ((diameter / 10.0) ** -0.5 - size.number("centre"))
+    return size.number("value") * (1.0 / math.sqrt(diameter / 10.0) - size.number("centre"))
 
 
 def _age_and_diameter(table: Rule, age_years: float, diameter_mm: float) -> float:

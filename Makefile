@@ -133,7 +133,7 @@ starters: $(VENV)/.stamp-full ## train the starter models again from DATA (defau
 	@$(call train,brain-mri-tumour,$(DATA)/brain_mri,1)
 	@$(call train,lung-nodule-malignancy,$(DATA)/lung_nodule,1)
 	@$(call train,breast-ultrasound,$(DATA)/breast_ultrasound,1)
-	@$(call train,blood-cells,$(DATA)/blood_cells,2)
+	@$(call train,blood-cells,$(DATA)/blood_cells,1)
 
 starters-masks: $(VENV)/.stamp-full ## train the models of masks (nuclei, retina-vessels, cardiac-mri)
 	$(call say,"Training the models of masks from $(DATA): hours on two cores")

@@ -89,12 +89,16 @@ def _as_data(result: "CrossValidation") -> dict[str, Any]:
     return {**known, "report": str(result.report), "document": str(result.document), "table": str(result.cases)}
 
 
+def _said(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
 def _lines(data: dict[str, Any], talk: Talk) -> Iterator[str]:
     yield f"{talk.label('folds.page.pooled')} (n = {data['cases']} / {data['groups']})"
     for name, found in data["pooled"].items():
-        value, low, high = (float("nan") if found[key] is None else found[key] for key in ("value", "low", "high"))
+        value, low, high = (_said(found[key]) for key in ("value", "low", "high"))
         between = data["between"].get(name)
-        told = f"  ({between['mean']:.4f} ± {between['deviation']:.4f})" if between else ""
-        yield f"  {name:<18} {value:.4f}  [{low:.4f}, {high:.4f}]{told}"
+        told = f"  ({_said(between['mean'])} ± {_said(between['deviation'])})" if between else ""
+        yield f"  {name:<18} {value}  [{low}, {high}]{told}"
     for key in ("report", "document", "table"):
         yield f"{talk.label('written')}: {data[key]}"

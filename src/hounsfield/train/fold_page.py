@@ -65,7 +65,9 @@ def as_document(result: CrossValidation, told: Told) -> dict[str, object]:
         "split_seed": told.ground.plan.split.seed,
         "digest": told.ground.digest,
         "pooled": _as_values(result.pooled),
-        "between": {name: {"mean": mean, "deviation": spread} for name, (mean, spread) in result.between.items()},
+        "between": {
+            name: {"mean": _known(mean), "deviation": _known(spread)} for name, (mean, spread) in result.between.items()
+        },
         "folds": [
             {
                 "fold": fold.number,
@@ -84,13 +86,15 @@ def as_document(result: CrossValidation, told: Told) -> dict[str, object]:
 
 
 def _as_values(metrics: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
-    def known(value: float) -> float | None:
-        return value if isfinite(value) else None
-
     return {
-        name: {"value": known(item.value), "low": known(item.low), "high": known(item.high)}
+        name: {"value": _known(item.value), "low": _known(item.low), "high": _known(item.high)}
         for name, item in metrics.items()
     }
+
+
+def _known(value: float) -> float | None:
+    """Return a figure, or None where it is not defined: JSON has no NaN."""
+    return value if isfinite(value) else None
 
 
 def cases_csv(told: Told) -> str:
@@ -114,7 +118,8 @@ def _said(judged: Judged, index: int, names: Sequence[str], pooled: Judged) -> l
         called = [names[judged.labels[index]], names[judged.called[index]]]
         return called + [f"{value:.6f}" for value in judged.probabilities[index]]
     figures = pooled.figures if isinstance(pooled, JudgedMasks) else judged.figures
-    return [f"{judged.figures[name][index]:.6f}" if name in judged.figures else "" for name in figures]
+    values = [judged.figures[name][index] if name in judged.figures else float("nan") for name in figures]
+    return [f"{value:.6f}" if isfinite(value) else "" for value in values]
 
 
 def folds_page(result: CrossValidation, told: Told) -> str:

@@ -203,9 +203,9 @@ def _hardest(told: Told) -> str:
         sure = np.take_along_axis(pooled.probabilities, pooled.called[:, None], 1)[:, 0]
         wrong = np.flatnonzero(pooled.called != pooled.labels)
         order = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
-        heads = ("case", "fold", "reference", "called", "probability")
+        heads = ["case", "fold", "reference", "called", "probability"]
         rows = [
-            (pooled.identifiers[i], str(numbers[i]), names[pooled.labels[i]], names[pooled.called[i]], f"{sure[i]:.3f}")
+            [pooled.identifiers[i], str(numbers[i]), names[pooled.labels[i]], names[pooled.called[i]], f"{sure[i]:.3f}"]
             for i in order
         ]
     else:
@@ -213,8 +213,8 @@ def _hardest(told: Told) -> str:
         values = pooled.figures[main]
         known = np.flatnonzero(np.isfinite(values))
         order = known[np.argsort(values[known], kind="stable")][:SHOWN]
-        heads = ("case", "fold", "worst")
-        rows = [(pooled.identifiers[i], str(numbers[i]), f"{main} {values[i]:.4f}") for i in order]
+        heads = ["case", "fold", "worst"]
+        rows = [[pooled.identifiers[i], str(numbers[i]), f"{main} {values[i]:.4f}"] for i in order]
     head = "".join(f"<th>{both(f'folds.page.{key}')}</th>" for key in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -75,6 +75,23 @@ def test_brock_is_not_applied_without_a_fact_and_names_it(patient, nodule, missi
     assert "未知" in said.wording.zh
 
 
+@pytest.mark.parametrize(
+    ("update", "reason"),
+    [
+        ({"age_years": 39}, "younger than about 40"),
+        ({"has_known_cancer": True}, "known cancer"),
+        ({"is_immunosuppressed": True}, "immunosuppressed"),
+    ],
+)
+def test_brock_does_not_hold_for_everybody(update, reason):
+    said = brock_conclusion(NODULE, PATIENT.model_copy(update=update), 1)
+    assert not said.is_applied
+    assert said.measurement is None
+    assert reason in said.wording.en
+    assert "不适用" in said.wording.zh
+    assert options([said]) == ()
+
+
 def test_mayo():
     said = mayo_conclusion(NODULE, PATIENT, 1.0)
     assert said.measurement.value == pytest.approx(0.1746, abs=5e-5)

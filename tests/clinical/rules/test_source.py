@@ -25,11 +25,12 @@ FROM_MEMORY = {
         *(f"features-{end}" for end in ("0", "1", "1-capsule-alone", "2")),
         *(f"share-lr-{end}" for end in "2345m"),
         "not-at-risk",
+        "said",
     },
     "pi-rads-2.1": {"transition-2", "transition-3", "five"},
     "bi-rads-2025": {"3", "4A", "4B", "4C", "5"},
     "who-cns5": {f"word-{number}" for number in range(1, 11)},
-    "genant": {"grade-1", "grade-2", "grade-3"},
+    "genant": {"below", "grade-1", "grade-2", "grade-3"},
     "fleischner-2017": {"rounding"},
     "lung-rads-2022": {
         "resolved",

@@ -86,6 +86,14 @@ from hounsfield.clinical.rules.response import (
     sum_of_diameters_mm,
 )
 from hounsfield.clinical.rules.source import Row, Rule, Vector, rule, rule_names, rule_source
+from hounsfield.clinical.rules.tumours import (
+    bi_rads_conclusion,
+    cns_conclusion,
+    compression_conclusion,
+    irecist_conclusion,
+    li_rads_conclusion,
+    recist_conclusion,
+)
 
 __all__ = [
     "NoduleFacts",
@@ -94,14 +102,17 @@ __all__ = [
     "Vector",
     "ao_ota_code",
     "are_targets_gone",
+    "bi_rads_conclusion",
     "bi_rads_suggestion",
     "brock",
     "brock_conclusion",
     "brock_parsimonious",
     "brock_without_spiculation",
     "bts_step",
+    "cns_conclusion",
     "cns_wording",
     "communication",
+    "compression_conclusion",
     "concluded",
     "doubling_time_band",
     "doubling_time_interval_days",
@@ -117,6 +128,7 @@ __all__ = [
     "has_risen_band",
     "has_threshold_growth",
     "herder",
+    "irecist_conclusion",
     "irecist_response",
     "is_lung_rads_juxtapleural",
     "is_measurable",
@@ -125,6 +137,7 @@ __all__ = [
     "is_reportable_growth",
     "is_vertebral_compression",
     "li_rads",
+    "li_rads_conclusion",
     "li_rads_with_ancillary",
     "lung_rads_after_follow_up",
     "lung_rads_by_kind",
@@ -148,6 +161,7 @@ __all__ = [
     "pku",
     "prostate_volume_ml",
     "rano_target_response",
+    "recist_conclusion",
     "recist_course",
     "recist_node",
     "recist_response",

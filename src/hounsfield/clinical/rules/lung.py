@@ -71,6 +71,9 @@ def brock_conclusion(
     if missing_names(facts) or sex == "O" or not isinstance(size, float | int):
         return not_applied(ConclusionKind.RISK, "brock-2b", facts, (nodule.tracking_uid,))
 
+    if reasons := _out_of_brock(patient):
+        return _excluded(ConclusionKind.RISK, "brock-2b", reasons, facts, nodule)
+
     def risk(diameter: float) -> float:
         flags = (sex == "F", bool(family), bool(emphysema))
         return brock(float(age or 0), *flags, diameter, str(kind), bool(upper), nodule_count, bool(spiculation))
@@ -155,13 +158,7 @@ def fleischner_conclusion(
         patient.age_years, patient.has_known_cancer, patient.is_immunosuppressed, patient.is_screening
     )
     if excluded:
-        words = table.row("not-applicable").wording(reasons="; ".join(table.row(key).en for key in excluded))
-        chinese = table.row("not-applicable").wording(reasons="；".join(table.row(key).zh for key in excluded)).zh
-        words = Wording(words.en, chinese)
-        said = concluded(
-            ConclusionKind.OPTION, table.name, excluded[0], (*facts, *asked), words, (nodule.tracking_uid,)
-        )
-        return replace(said, result="")
+        return _excluded(ConclusionKind.OPTION, table.name, excluded, (*facts, *asked), nodule)
     if missing_names(facts) or kind is None or long_axis is None or short_axis is None:
         return not_applied(ConclusionKind.OPTION, table.name, (*facts, *asked), (nodule.tracking_uid,))
     mean = fleischner_diameter_mm(long_axis, short_axis)
@@ -207,3 +204,27 @@ def _risk(name: str, facts: tuple[Fact, ...], nodule: NoduleFacts, found: Interv
     used = [row.key for row in table.rows]
     number = Measurement(concept("probability"), found.value, FRACTION, found)
     return replace(said, rule=table.source(*used), result=f"{found.value:.4f}", measurement=number)
+
+
+def _out_of_brock(patient: PatientFacts) -> tuple[str, ...]:
+    """Return the rows that say why Brock does not hold for a patient; what is not known excludes nobody."""
+    youngest = rule("brock-2b").number("not-applicable", "below_years")
+    found = {
+        "too-young": patient.age_years is not None and patient.age_years < youngest,
+        "known-cancer": patient.has_known_cancer is True,
+        "immunosuppressed": patient.is_immunosuppressed is True,
+    }
+    return tuple(key for key, is_so in found.items() if is_so)
+
+
+def _excluded(
+    kind: ConclusionKind, name: str, reasons: Sequence[str], facts: tuple[Fact, ...], nodule: NoduleFacts
+) -> Conclusion:
+    """Return that a rule does not hold for a patient, with all reasons in both languages."""
+    table = rule(name)
+    row = table.row("not-applicable")
+    words = Wording(
+        row.wording(reasons="; ".join(table.row(key).en for key in reasons)).en,
+        row.wording(reasons="；".join(table.row(key).zh for key in reasons)).zh,
+    )
+    return replace(concluded(kind, name, row.key, facts, words, (nodule.tracking_uid,)), result="")

@@ -184,7 +184,9 @@ def test_a_missing_model_is_an_error_with_a_next_step(tmp_path):
 
 
 def test_built_in_tasks_say_what_they_take():
-    assert [entry.name for entry in all_tasks()] == ["brain-mri", "chest-xray"]
+    names = [entry.name for entry in all_tasks()]
+    assert names == sorted(names)
+    assert {"brain-mri", "breast-ultrasound", "chest-xray"} <= set(names)
     for entry in all_tasks():
         assert entry.takes("en")
         assert entry.takes("zh") != entry.takes("en")
@@ -233,8 +235,8 @@ def test_a_picture_goes_to_the_first_task_that_takes_it(tmp_path):
     models.finding_model(tmp_path, models.BRAIN, "brain-mri", **accepts_brain)
     desk = models.desk_of(tmp_path)
     bright, dark = subject(square(background=0.7), "", "image/png"), subject(square(0.1), "", "image/png")
-    assert read_first_fitting(all_tasks(), desk, bright)[0] == "chest-xray"
-    assert read_first_fitting(all_tasks(), desk, dark)[0] == "brain-mri"
+    assert read_first_fitting(tasks_for(bright.series, desk), desk, bright)[0] == "chest-xray"
+    assert read_first_fitting(tasks_for(dark.series, desk), desk, dark)[0] == "brain-mri"
 
 
 def test_a_picture_nobody_takes_is_refused_once(tmp_path):
@@ -242,9 +244,8 @@ def test_a_picture_nobody_takes_is_refused_once(tmp_path):
     for name, own in ((models.CHEST, "chest-xray"), (models.BRAIN, "brain-mri")):
         gate = {**GATED["gate"], "accepts": ["other"], "minimum_score": 0.99}
         models.finding_model(tmp_path, name, own, gate=gate)
-    name, reading = read_first_fitting(
-        all_tasks(), models.desk_of(tmp_path), subject(square(background=0.8), "", "image/png")
-    )
+    desk, picture = models.desk_of(tmp_path), subject(square(background=0.8), "", "image/png")
+    name, reading = read_first_fitting(tasks_for(picture.series, desk), desk, picture)
     assert name == ""
     assert reading.is_refused
     assert len(reading.findings) == 2
@@ -253,5 +254,5 @@ def test_a_picture_nobody_takes_is_refused_once(tmp_path):
 
 
 def test_what_was_not_asked_is_not_assessed(folder):
-    reading = not_asked(all_tasks(), models.desk_of(folder))
+    reading = not_asked((find_task("brain-mri"), find_task("chest-xray")), models.desk_of(folder))
     assert [finding.presence for finding in reading.findings] == [Presence.NOT_ASSESSED] * 2

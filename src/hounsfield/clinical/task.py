@@ -29,6 +29,8 @@ class Task:
         takes_en: what it takes, in English.
         takes_zh: what it takes, in Simplified Chinese.
         reader: how it is answered; None asks the model for its classes.
+        stated_parts: body parts, as the header states them, without which the task is not asked of its own accord; for
+            models that no gate keeps from other images. Empty asks by the modality alone.
         reads_series: whether all volumes of a series (phases, views) are read together and answered once.
     """
 
@@ -40,6 +42,7 @@ class Task:
     takes_zh: str
     reader: Reader | None = None
     reads_series: bool = False
+    stated_parts: tuple[str, ...] = ()
 
     def takes(self, language: Language = "en") -> str:
         """Return what the task takes, in a language."""
@@ -48,6 +51,11 @@ class Task:
     def takes_modality(self, series: Series) -> bool:
         """Whether the header allows this task: the right modality, or none because the file is a picture."""
         return series.modality in self.modalities or series.modality in PICTURE_MODALITIES
+
+    def asks_unbidden(self, series: Series) -> bool:
+        """Whether the task is asked of a series without being named: the header must say that it is what it takes."""
+        part = series.body_part_examined.strip().upper()
+        return self.takes_modality(series) and (not self.stated_parts or part in self.stated_parts)
 
 
 PICTURE_MODALITIES = ("", "OT", "SC")

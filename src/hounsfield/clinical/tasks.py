@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from hounsfield.clinical import brain_mri, chest_xray
+from hounsfield.clinical import brain_mri, breast_ultrasound, chest_xray
 from hounsfield.clinical.task import Task
 from hounsfield.core.study import Series
 from hounsfield.errors import SettingsError, UnsupportedModality
 
-BUILT_IN = (brain_mri.TASK, chest_xray.TASK)
+BUILT_IN = (brain_mri.TASK, breast_ultrasound.TASK, chest_xray.TASK)
 
 
 def all_tasks() -> tuple[Task, ...]:
@@ -30,12 +30,12 @@ def find_task(name: str) -> Task:
 
 
 def candidates(series: Series, tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """Return the tasks whose modality fits the header of a series.
+    """Return the tasks to ask of a series without being named, by its header.
 
     Raises:
         UnsupportedModality: ``E951`` when none does.
     """
-    fitting = tuple(task for task in tasks if task.takes_modality(series))
+    fitting = tuple(task for task in tasks if task.asks_unbidden(series))
     if not fitting:
         raise UnsupportedModality(
             "E951",

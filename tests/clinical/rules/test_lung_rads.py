@@ -225,3 +225,36 @@ def test_management_is_an_option_and_from_memory(category, words, malignancy, pr
 def test_what_cannot_be_is_refused(call):
     with pytest.raises(SettingsError, match="E202"):
         call()
+
+
+ORDER = ("1", "2", "3", "4A", "4B")
+
+
+@pytest.mark.parametrize("state", ["baseline", "new", "growing"])
+@pytest.mark.parametrize("kind", ["solid", "part-solid", "non-solid"])
+def test_a_larger_nodule_is_never_less_suspicious(kind, state):
+    """Every tenth of a millimetre to 40 mm has exactly one row, and the category only rises."""
+    ranks = [ORDER.index(category(kind, state, tenths / 10)) for tenths in range(1, 401)]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) > 1 or (kind, state) == ("part-solid", "growing")
+
+
+@pytest.mark.parametrize("state", ["baseline", "new", "growing"])
+def test_a_larger_solid_part_is_never_less_suspicious(state):
+    ranks = [ORDER.index(category("part-solid", state, 20, tenths / 10)) for tenths in range(201)]
+    assert ranks == sorted(ranks)
+    assert ranks[-1] == ORDER.index("4B")
+
+
+@pytest.mark.parametrize("state", ["baseline", "new", "growing"])
+@pytest.mark.parametrize("diameter", [3.0, 5.0, 7.0, 9.0, 14.0, 16.0, 29.0, 31.0])
+def test_diameter_and_volume_of_a_sphere_agree(state, diameter):
+    volume = math.pi / 6 * diameter**3
+    for kind in ("solid", "non-solid"):
+        assert lung_rads_by_volume(kind, state, volume) == lung_rads_by_size(kind, state, diameter)
+
+
+def test_new_nodules_are_judged_at_smaller_sizes():
+    for tenths in range(1, 401):
+        first, new = (ORDER.index(category("solid", state, tenths / 10)) for state in ("baseline", "new"))
+        assert new >= first

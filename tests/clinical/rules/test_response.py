@@ -179,3 +179,23 @@ def test_dicom_has_these_codes():
 def test_what_cannot_be_is_refused(call):
     with pytest.raises(SettingsError, match="E202"):
         call()
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 7.0])
+def test_shares_do_not_depend_on_the_unit_beyond_the_five_millimetres(scale):
+    """Doubling every sum changes nothing while growth is above 5 mm."""
+    for baseline, nadir, now in ((100, 100, 60), (100, 40, 70), (200, 150, 160), (100, 90, 95)):
+        scaled = recist_target_response(baseline * scale, nadir * scale, now * scale)
+        assert scaled == recist_target_response(baseline, nadir, now)
+
+
+def test_a_worse_answer_never_makes_the_whole_better():
+    rank = {"CR": 0, "PR": 1, "SD": 2, "PD": 3}
+    for non_target in ("CR", "non-CR/non-PD", "PD"):
+        overall = [rank[recist_response(target, non_target, has_new_lesion=False)] for target in rank]
+        assert overall == sorted(overall)
+    for target in rank:
+        overall = [
+            rank[recist_response(target, other, has_new_lesion=False)] for other in ("CR", "non-CR/non-PD", "PD")
+        ]
+        assert overall == sorted(overall)

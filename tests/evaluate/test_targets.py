@@ -50,6 +50,39 @@ def test_the_verb_writes_figures_answers_and_a_page(labels, tmp_path, capsys):
     assert "Q850" in page
 
 
+def test_targets_say_where_the_data_come_from_and_name_copies_of_training_images(labels):
+    package = open_package(labels / "labels.model")
+    targets = read_targets_for(package.manifest, labels / "data")
+    options = replace(FEW, run_folder=labels / "labels.model.run")
+    found = evaluate_targets(package, targets, options=options)
+    assert found.origin.is_checked
+    written = found.as_json()
+    assert written["origin"]["test"] == "internal"
+    assert len(written["origin"]["copies_of_training_images"]) == package.manifest.data.training
+    assert {"Q862", "Q861"} <= {issue.code for issue in found.issues}
+    unchecked = evaluate_targets(package, targets, options=FEW)
+    assert not unchecked.origin.is_checked
+    assert not {"Q862", "Q861"} & {issue.code for issue in unchecked.issues}
+
+
+def test_targets_are_measured_by_column(labels):
+    package = open_package(labels / "labels.model")
+    targets = read_targets_for(package.manifest, labels / "data")
+    cases = tuple(
+        replace(case, attributes=(("site", "north" if index % 2 else "south"),))
+        for index, case in enumerate(targets.table.cases)
+    )
+    found = evaluate_targets(package, replace(targets, table=replace(targets.table, cases=cases)), options=FEW)
+    rows = {row.value: row for row in found.subgroups}
+    assert set(rows) == {"north", "south"}
+    known = np.isfinite(found.reference)
+    errors = np.where(known, np.abs(found.said - np.nan_to_num(found.reference)), 0).sum(1) / known.sum(1)
+    north = {case.identifier for case in cases if case.attributes[0][1] == "north"}
+    is_north = np.array([name in north for name in found.identifiers])
+    assert rows["north"].measures["error"].value == pytest.approx(errors[is_north].mean())
+    assert rows["south"].cases == int((~is_north).sum())
+
+
 def test_labels_that_other_data_have_not_are_not_assessed(labels, tmp_path):
     images, present = pictures(60, 5)
     rows = [[int(row[2]), int(row[0])] for row in present]

@@ -16,11 +16,13 @@ from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.errors import HounsfieldError
 from hounsfield.evaluate.box_page import BoxPicture, box_page, draw_boxes
 from hounsfield.evaluate.box_plots import box_figures
+from hounsfield.evaluate.case_subgroups import CaseSubgroup, case_subgroups, groups_by_patient
 from hounsfield.evaluate.figure_block import Figures, write_figures
 from hounsfield.evaluate.inference import Reason
 from hounsfield.evaluate.mapping import choose_part, indices_of
+from hounsfield.evaluate.origin import Origin, find_origin
 from hounsfield.evaluate.parts import check_answered, part_issues
-from hounsfield.evaluate.result import defined_json, issues_json, metrics_text, refused_json
+from hounsfield.evaluate.result import defined_json, issues_json, metrics_text, origin_json, refused_json
 from hounsfield.evaluate.run import BY_PATIENT, EvaluateOptions, provenance_of
 from hounsfield.image.display import to_display
 from hounsfield.metrics.detection import Reference, detection_statistics, match_class
@@ -53,6 +55,8 @@ class BoxEvaluation:
         refused: identifier and reason of images that were not answered.
         issues: what speaks against trusting the figures.
         provenance: versions, seed, resamples and time.
+        subgroups: figures of the cases that share a value of a column.
+        origin: whether the data come from where the model learned.
     """
 
     model: ModelIdentity
@@ -63,6 +67,8 @@ class BoxEvaluation:
     refused: tuple[tuple[str, Reason], ...]
     issues: tuple[QualityIssue, ...]
     provenance: Mapping[str, str | int | float]
+    subgroups: tuple[CaseSubgroup, ...] = ()
+    origin: Origin | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; figures that no image defines are left out."""
@@ -75,6 +81,8 @@ class BoxEvaluation:
             "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
             "model": dict(vars(self.model)),
+            "subgroups": [row.as_json() for row in self.subgroups],
+            "origin": None if self.origin is None else origin_json(self.origin),
             "provenance": dict(self.provenance),
             "research_use_only": True,
         }
@@ -112,9 +120,11 @@ def evaluate_boxes(
     provenance = provenance_of(options, BY_PATIENT, {"package_digest": package.package_digest})
     measures = _measures(table, found, references, options)
     cases = tuple((table.cases[index].identifier, value) for index, value in f1.items())
+    origin = find_origin(table.images(), [""] * len(table), package.manifest.data, None, part)
     evaluation = BoxEvaluation(
-        package.identity, table.name, part, measures, cases, tuple(refused), tuple(issues), provenance
-    )
+        package.identity, table.name, part, measures, cases, tuple(refused), tuple(issues), provenance,
+        _subgroups(table, f1, options), origin,
+    )  # fmt: skip
     if output is not None:
         ranked = sorted(f1, key=lambda index: (f1[index], index))
         pictures = [
@@ -185,10 +195,17 @@ def _measures(
     candidates = gather_candidates(said, truth, None, by_overlap(FOUND_OVERLAP))
     statistics["cpm"] = competition_score_of(candidates)
     statistics |= {f"sensitivity_at_{rate:g}": sensitivity_at_of(candidates, rate) for rate in RATES}
-    patients = [table.cases[index].patient or f"case {table.cases[index].identifier}" for index in found]
-    groups = np.unique(np.array(patients), return_inverse=True)[1].astype(np.int64)
+    groups = groups_by_patient([table.cases[index].patient for index in found])
     weights = resample_weights(np.zeros(len(found), dtype=np.int64), groups, options.resamples, options.seed)
     return bootstrap_intervals(statistics, weights, len(found))
+
+
+def _subgroups(table: BoxTable, f1: dict[int, float], options: EvaluateOptions) -> tuple[CaseSubgroup, ...]:
+    """Return the F1 an image of the images that share what the source says of them."""
+    cases = [table.cases[index] for index in f1]
+    groups = groups_by_patient([case.patient for case in cases])
+    figures = {"f1": np.array(list(f1.values()), dtype=np.float64)}
+    return case_subgroups(figures, [case.attributes for case in cases], groups, options.resamples, options.seed)
 
 
 def _write(evaluation: BoxEvaluation, pictures: list[BoxPicture], figures: Figures, output: Path) -> None:

@@ -10,17 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from hounsfield.cases.masked_guard import as_cases
 from hounsfield.cases.masked_table import MaskTable
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError
+from hounsfield.evaluate.case_subgroups import CaseSubgroup, case_subgroups, groups_by_patient
 from hounsfield.evaluate.figure_block import write_figures
 from hounsfield.evaluate.mapping import choose_part, indices_of
 from hounsfield.evaluate.mask_cases import MeasuredCase, Progress, RefusedCase, measure_cases
 from hounsfield.evaluate.mask_page import Extremes, MaskStory, mask_page
 from hounsfield.evaluate.mask_plots import mask_figures
+from hounsfield.evaluate.origin import Origin, find_origin
 from hounsfield.evaluate.parts import check_answered, part_issues
-from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text, number, refused_json
+from hounsfield.evaluate.result import (
+    cell,
+    defined_json,
+    issues_json,
+    metrics_text,
+    number,
+    origin_json,
+    refused_json,
+)
 from hounsfield.evaluate.run import BY_PATIENT, EvaluateOptions, provenance_of
 from hounsfield.metrics.case_means import mean_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
@@ -45,6 +56,8 @@ class MaskEvaluation:
         issues: what speaks against trusting the figures.
         distance_unit: ``mm``, or ``samples`` where some images do not know their spacing.
         provenance: versions, seed, resamples and time.
+        subgroups: figures of the cases that share a value of a column.
+        origin: whether the data come from where the model learned.
     """
 
     model: ModelIdentity
@@ -56,6 +69,8 @@ class MaskEvaluation:
     issues: tuple[QualityIssue, ...]
     distance_unit: str
     provenance: Mapping[str, str | int | float]
+    subgroups: tuple[CaseSubgroup, ...] = ()
+    origin: Origin | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; figures that no case defines are left out."""
@@ -72,6 +87,8 @@ class MaskEvaluation:
             "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
             "model": dict(vars(self.model)),
+            "subgroups": [row.as_json() for row in self.subgroups],
+            "origin": None if self.origin is None else origin_json(self.origin),
             "provenance": dict(self.provenance),
             "research_use_only": True,
         }
@@ -126,7 +143,11 @@ def evaluate_masks(
     issues = (*table.issues, *part_issues(part, len(refused), total))
     measures = _measures(cases, options)
     provenance = provenance_of(options, BY_PATIENT, {"package_digest": package.package_digest})
-    evaluation = MaskEvaluation(package.identity, table.name, part, measures, cases, refused, issues, unit, provenance)
+    origin = find_origin(as_cases(table), [""] * len(table), package.manifest.data, None, part)
+    evaluation = MaskEvaluation(
+        package.identity, table.name, part, measures, cases, refused, issues, unit, provenance,
+        _subgroups(table, cases, options), origin,
+    )  # fmt: skip
     if output is not None:
         _write(evaluation, predictor, extremes, output)
     return evaluation
@@ -136,10 +157,20 @@ def _measures(cases: tuple[MeasuredCase, ...], options: EvaluateOptions) -> dict
     """Return the mean of each figure over the cases that define it, drawn by patient."""
     names = list(dict.fromkeys(name for case in cases for name in case.figures))
     values = {name: np.array([case.figures.get(name, math.nan) for case in cases]) for name in names}
-    patients = [f"patient {case.patient}" if case.patient else f"case {case.identifier}" for case in cases]
-    groups = np.unique(np.array(patients), return_inverse=True)[1].astype(np.int64)
+    groups = groups_by_patient([case.patient for case in cases])
     weights = resample_weights(np.zeros(len(cases), dtype=np.int64), groups, options.resamples, options.seed)
     return bootstrap_intervals({name: mean_of(values[name]) for name in names}, weights, len(cases))
+
+
+def _subgroups(table: MaskTable, cases: tuple[MeasuredCase, ...], options: EvaluateOptions) -> tuple[CaseSubgroup, ...]:
+    """Return Dice, and F1 where masks number objects, of the cases that share what the source says of them."""
+    told = {case.identifier: case.attributes for case in table.cases}
+    # the masks of further observers are files, and group nothing
+    attributes = [tuple(pair for pair in told[case.identifier] if not pair[0].startswith("mask_")) for case in cases]
+    names = [name for name in ("dice", "f1_50") if any(name in case.figures for case in cases)]
+    figures = {name: np.array([case.figures.get(name, math.nan) for case in cases]) for name in names}
+    groups = groups_by_patient([case.patient for case in cases])
+    return case_subgroups(figures, attributes, groups, options.resamples, options.seed)
 
 
 def _write(evaluation: MaskEvaluation, predictor: MaskPredictor, extremes: Extremes, output: Path) -> None:

@@ -64,7 +64,9 @@ class SubgroupRow:
 
 
 @dataclass(frozen=True)
-class _Split:
+class Split:
+    """Which cases have a value of a column."""
+
     column: str
     value: str
     is_member: npt.NDArray[np.bool_]
@@ -96,7 +98,7 @@ def subgroup_rows(
         resamples: of the bootstrap; of permutations there are at least as many.
         seed: of both.
     """
-    splits = _splits(attributes)
+    splits = splits_of(attributes)
     rows = [_row(scored, split, resamples, seed) for split in splits]
     tested = [index for index, row in enumerate(rows) if row.measures and not _is_mirror(rows, index)]
     # the smallest p value that permutations can give has to stay below the level once it is adjusted
@@ -128,7 +130,7 @@ def subgroup_issues(rows: Sequence[SubgroupRow]) -> tuple[QualityIssue, ...]:
     return tuple(issues)
 
 
-def _splits(attributes: Sequence[Attributes]) -> list[_Split]:
+def splits_of(attributes: Sequence[Attributes]) -> list[Split]:
     """Return who belongs to each value of each column that has some, and not too many, values."""
     splits = []
     lookups = [dict(pairs) for pairs in attributes]
@@ -139,7 +141,7 @@ def _splits(attributes: Sequence[Attributes]) -> list[_Split]:
         tally = Counter(values)
         if not 2 <= len(tally) <= MAX_SUBGROUPS:
             continue
-        splits += [_Split(column, value or "-", np.array([own == value for own in values])) for value in sorted(tally)]
+        splits += [Split(column, value or "-", np.array([own == value for own in values])) for value in sorted(tally)]
     return splits
 
 
@@ -152,7 +154,7 @@ def _grouped(age: str) -> str:
     return age_group(years) if years >= 0 else age
 
 
-def _row(scored: Scored, split: _Split, resamples: int, seed: int) -> SubgroupRow:
+def _row(scored: Scored, split: Split, resamples: int, seed: int) -> SubgroupRow:
     part = scored.subset(split.is_member)
     counts = np.bincount(part.labels, minlength=scored.probabilities.shape[1])
     has_enough = len(part.labels) >= MIN_SUBGROUP_CASES and np.count_nonzero(counts) >= 2
@@ -168,6 +170,6 @@ def _is_mirror(rows: Sequence[SubgroupRow], index: int) -> bool:
     return len(same) == 2 and index == same[1] and rows[same[0]].measures is not None
 
 
-def _p_values(scored: Scored, split: _Split, permutations: int, seed: int) -> dict[str, float]:
+def _p_values(scored: Scored, split: Split, permutations: int, seed: int) -> dict[str, float]:
     statistics = {name: part for name, part in statistics_of(scored).items() if name in TESTED}
     return between_p_values(statistics, split.is_member, scored.labels, scored.groups, permutations, seed)

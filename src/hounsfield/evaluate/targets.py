@@ -13,17 +13,20 @@ import numpy.typing as npt
 
 from hounsfield.cases.guard import judge
 from hounsfield.cases.names import plain
+from hounsfield.cases.seen import read_seen
 from hounsfield.cases.target_columns import columns_named
 from hounsfield.cases.targets import TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.prediction import Interval, ModelIdentity
 from hounsfield.core.quality import QualityIssue
 from hounsfield.errors import DatasetError, ModelError
+from hounsfield.evaluate.case_subgroups import CaseSubgroup, case_subgroups
 from hounsfield.evaluate.figure_block import Figure, Figures, write_figures
 from hounsfield.evaluate.inference import Progress, classify
 from hounsfield.evaluate.mapping import choose_part, indices_of
+from hounsfield.evaluate.origin import Origin, find_origin
 from hounsfield.evaluate.parts import check_answered, evaluated_part, groups_of, part_issues
-from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text
+from hounsfield.evaluate.result import cell, defined_json, issues_json, metrics_text, origin_json
 from hounsfield.evaluate.run import EvaluateOptions, provenance_of
 from hounsfield.evaluate.target_cases import TargetPicture, case_errors, target_pictures
 from hounsfield.evaluate.target_page import target_page
@@ -64,6 +67,8 @@ class TargetEvaluation:
         refused: identifier and code of each case that was not answered.
         issues: what speaks against trusting the figures.
         provenance: versions, seed, resamples and time.
+        subgroups: figures of the cases that share a value of a column.
+        origin: whether the data come from where the model learned.
     """
 
     model: ModelIdentity
@@ -79,6 +84,8 @@ class TargetEvaluation:
     refused: tuple[tuple[str, str], ...]
     issues: tuple[QualityIssue, ...]
     provenance: Mapping[str, str | int | float]
+    subgroups: tuple[CaseSubgroup, ...] = ()
+    origin: Origin | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; figures that are not defined are left out."""
@@ -93,6 +100,8 @@ class TargetEvaluation:
             "issues": issues_json(self.issues),
             "data": {"name": self.data_name},
             "model": dict(vars(self.model)),
+            "subgroups": [row.as_json() for row in self.subgroups],
+            "origin": None if self.origin is None else origin_json(self.origin),
             "provenance": dict(self.provenance),
             "research_use_only": True,
         }
@@ -164,20 +173,26 @@ def evaluate_targets(
         raise DatasetError("E854", data=table.name, task=targets.task, found=part)
     outputs = classify(package, table, chosen, options.threads, progress)
     check_answered([(table.cases[item.index].identifier, item.reason) for item in outputs.refused], len(chosen))
-    examination = judge(evaluated_part(table, chosen), outputs.looks.select(chosen))
+    own = evaluated_part(table, chosen)
+    examination = judge(own, outputs.looks.select(chosen))
+    seen = None if options.run_folder is None else read_seen(options.run_folder)
+    origin = find_origin(own, examination.digests, manifest.data, seen, part)
     groups = groups_of(examination, chosen, outputs)
     reference = targets.values[outputs.indices]
+    errors = case_errors(manifest.answer, reference, outputs.probabilities)
+    said = [table.cases[int(index)].attributes for index in outputs.indices]
+    attributes = [(*case, *header) for case, header in zip(said, outputs.attributes, strict=True)]
     evaluation = TargetEvaluation(
         package.identity, manifest.answer, targets.names, manifest.unit, table.name, part,
         measure_answers(Answered(manifest.answer, targets.names, reference, outputs.probabilities), groups,
                         options.resamples, options.seed),
         tuple(table.cases[int(index)].identifier for index in outputs.indices), reference, outputs.probabilities,
         tuple((table.cases[item.index].identifier, item.reason.code) for item in outputs.refused),
-        (*examination.issues, *part_issues(part, len(outputs.refused), len(chosen))),
+        (*origin.issues(len(own)), *examination.issues, *part_issues(part, len(outputs.refused), len(chosen))),
         provenance_of(options, METHOD, {"package_digest": package.package_digest}),
+        case_subgroups({"error": errors}, attributes, groups, options.resamples, options.seed), origin,
     )  # fmt: skip
     if output is not None:
-        errors = case_errors(manifest.answer, reference, outputs.probabilities)
         pictures = target_pictures(
             table, evaluation.identifiers, targets.names, reference, outputs.probabilities, errors
         )

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from hounsfield.cases.guard import Examination
+from hounsfield.cases.seen import SEEN_FILE, seen_json
 from hounsfield.cases.targets import AUTO, TargetTable, read_targets
 from hounsfield.cases.task import LearningTask
 from hounsfield.core.quality import QualityIssue
@@ -173,6 +174,8 @@ def set_up_targets(asked: Asked, found: TargetTable, ledger: Ledger, talk: Talk)
     plan = with_range(draft, recipe, prepared)
     command = command_of(asked.data, options, plan)
     enter_run(ledger, plan, parts.digest, command, estimate, is_resumed=options.resume)
+    seen = {part: [examination.digests[index] for index in own] for part, own in outline.chosen.items()}
+    ledger.write_file(SEEN_FILE, seen_json(seen))
     facts = TargetFacts(recipe, table.name, parts.sizes, command)
     return TargetTask(found, examination, plan, parts, facts, outline.start)
 

@@ -30,6 +30,7 @@ VERBS = (
     "tune",
     "synthesise",
     "generate",
+    "features",
     "evaluate",
     "compare",
     "models",

@@ -17,6 +17,7 @@ VERBS = (
     "data",
     "demo",
     "evaluate",
+    "features",
     "generate",
     "index",
     "info",

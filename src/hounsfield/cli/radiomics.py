@@ -1,18 +1,17 @@
 """``hounsfield radiomics``: an image and its mask in, IBSI features of every region out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hounsfield.cli.flags import Debug, Json, Quiet, Tongue
+from hounsfield.cli.radiomics_flags import Beyond, Deep, DeepMasked, Habitats, Robustness, Seed, Targets, write_answer
 from hounsfield.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from hounsfield.measuring.run import MeasuredRegion, MeasuringOptions
-    from hounsfield.messages import Language
+    from hounsfield.measuring.run import MeasuredRegion
 
 SHOWN = ("morph_volume", "stat_mean", "stat_p10", "stat_median", "stat_p90", "ih_entropy", "cm_joint_entr_3D_comb")
 
@@ -38,10 +37,11 @@ def radiomics(
         Path | None,
         typer.Option("--page", help="report.html: the regions outlined, with their features in plain words."),
     ] = None,
-    robustness: Annotated[
-        int, typer.Option("--robustness", min=0, max=1000, help="Measure each region again under so many changes.")
-    ] = 0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the changes.")] = 0,
+    robustness: Robustness = 0,
+    seed: Seed = 0,
+    habitats: Habitats = 0,
+    deep: Deep = None,
+    deep_masked: DeepMasked = False,
     workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes for many cases.")] = 1,
     as_json: Json = False,
     language: Tongue = None,
@@ -65,62 +65,20 @@ def radiomics(
     asked = asked_settings(settings) if settings is not None else None
     if output is not None:
         require_writable(output)
-        _check_beside(output, robustness)
     sources = find_sources(image, mask, label)
     _check_page(page, 1 if robustness else len(sources))
-    options = MeasuringOptions(
-        asked, workers, limits=pipeline_options(house).limits, perturbations=robustness, seed=seed
-    )
+    read = pipeline_options(house)
+    beyond = Beyond(robustness, seed, habitats, deep, deep_masked).options(output, read.model_folders)
+    options = MeasuringOptions(asked, workers, limits=read.limits, **beyond)
     with talk.progress(talk.label("radiomics-measuring")) as progress:
         regions = measure(sources, options, progress)
     _raise_alone(regions)
-    data = told(regions, house.language) | _written(regions, options, Targets(output, page, long), house.language)
+    data = told(regions, house.language) | write_answer(regions, options, Targets(output, page, long), house.language)
     if page is not None:
         talk.say(f"{talk.label('written')}: {page}")
     talk.answer(data, lambda: _lines(data, talk, output))
     is_good = [region.found is not None for region in regions]
     return 0 if all(is_good) else 4 if any(is_good) else 3
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Where the answer is written."""
-
-    output: Path | None
-    page: Path | None
-    is_long: bool
-
-
-def _written(
-    regions: "tuple[MeasuredRegion, ...]", options: "MeasuringOptions", targets: Targets, language: "Language"
-) -> dict[str, Any]:
-    """Write table and page, and return what the answer holds beside the regions."""
-    from hounsfield.measuring.page import write_page
-    from hounsfield.measuring.repeat_page import robustness_views, write_robustness_page
-    from hounsfield.measuring.robustness import robustness_json, robustness_of, robustness_path, write_robustness
-    from hounsfield.measuring.table import write_table
-
-    robust = robustness_of(regions)
-    data = {"robustness": robustness_json(robust, options.seed, language)} if options.perturbations else {}
-    if targets.output is not None:
-        write_table(regions, targets.output, is_long=targets.is_long, beside=data)
-        if robust and targets.output.suffix.lower() != ".json":
-            write_robustness(robust, robustness_path(targets.output))
-    if targets.page is not None and len({region.source for region in regions}) > 1:
-        write_robustness_page(robust, options.seed, targets.page, language)
-    elif targets.page is not None:
-        views = robustness_views(robust, options.seed)
-        write_page(regions, targets.page, language, options.limits, views)
-    return data
-
-
-def _check_beside(output: Path, robustness: int) -> None:
-    """Refuse a table whose robustness would take the place of another file."""
-    from hounsfield.errors import SettingsError
-    from hounsfield.measuring.robustness import robustness_path
-
-    if robustness and output.suffix.lower() != ".json" and (path := robustness_path(output)).exists():
-        raise SettingsError("E340", found=path.name)
 
 
 def _check_page(page: Path | None, cases: int) -> None:
@@ -144,7 +102,8 @@ def _raise_alone(regions: "tuple[MeasuredRegion, ...]") -> None:
 def _lines(data: dict[str, Any], talk: Talk, output: Path | None) -> Iterator[str]:
     for region in data.get("regions", [data]):
         name = region["region"] or (f"label {region['label']}" if region["label"] is not None else "")
-        yield f"{region['id']}  {name}".rstrip()
+        part = f" / {region['habitat']}" if region.get("habitat") else ""
+        yield f"{region['id']}  {name}{part}".rstrip()
         for issue in region["issues"]:
             yield f"  {issue['severity']} {issue['code']}: {issue['text']}"
         if "error" in region:

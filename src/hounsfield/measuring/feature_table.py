@@ -21,7 +21,7 @@ from hounsfield.measuring.table import as_csv
 MAX_BYTES = 2**30
 LAST_FACT = "grey_levels"
 """The column of our own tables after which features stand."""
-PLAIN = frozenset({"id", "case", "subject", "label", "region", "repeat", "batch", "split"})
+PLAIN = frozenset({"id", "case", "subject", "label", "region", "habitat", "repeat", "batch", "split"})
 """Columns of other tables that are no features though they may hold numbers."""
 
 
@@ -68,6 +68,9 @@ class FeatureTable:
         if case is None:
             raise DatasetError("E711", file=self.name, found="id", expected=", ".join(self.columns) or "id")
         labels = self.column("label") if "label" in self.columns else ("",) * len(self.about)
+        if "habitat" in self.columns:
+            place = self.columns.index("habitat")
+            labels = tuple(f"{label} {row[place]}".strip() for label, row in zip(labels, self.about, strict=True))
         return tuple(zip(self.column(case), labels, strict=True))
 
     def with_values(self, values: npt.NDArray[np.float64]) -> "FeatureTable":

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import numpy.typing as npt
 
 from hounsfield import __version__
 from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
-from hounsfield.core.volume import Volume
+from hounsfield.core.volume import Mask, Volume
+from hounsfield.errors import ImageError
+from hounsfield.measuring.habitat_picture import habitat_picture
+from hounsfield.measuring.habitats import habitat_map
 from hounsfield.measuring.regions import open_regions
 from hounsfield.measuring.run import MeasuredRegion
 from hounsfield.measuring.table import settings_json
@@ -49,15 +53,30 @@ def write_page(
         ReportError: ``E600`` when the file cannot be written.
         HounsfieldError: the image or the mask cannot be read any more.
     """
-    measured = {one.region.label: one for one in regions if one.region is not None and one.found is not None}
+    whole = [one for one in regions if one.region is not None and one.found is not None and not one.region.habitat]
+    measured = {one.region.label: one for one in whole if one.region is not None}
+    parts = max((one.region.habitat for one in regions if one.region is not None), default=0)
     views = []
     if measured:
         opened = open_regions(next(iter(measured.values())).source, limits)
         for region, mask in opened.regions():
             one = measured.get(region.label)
             if one is not None and one.found is not None:
-                views.append(_view(one, one.found, opened.volume, mask.array == region.label))
+                view = _view(one, one.found, opened.volume, mask.array == region.label)
+                views.append(_with_habitats(view, opened.volume, mask, (one, parts)) if parts else view)
     return write_regions(views, path, language, repeats)
+
+
+def _with_habitats(view: RegionView, volume: Volume, mask: Mask, of: tuple[MeasuredRegion, int]) -> RegionView:
+    """Return a view with a picture of the habitats, found again as they were when they were measured."""
+    one, count = of
+    if one.region is None or one.found is None:
+        return view
+    try:
+        habitats = habitat_map(volume, mask, one.region.label, one.found.settings, count)
+    except ImageError:
+        return view
+    return replace(view, pictures=(*view.pictures, habitat_picture(volume, habitats)))
 
 
 def _view(one: MeasuredRegion, found: FeatureSet, volume: Volume, inside: Inside) -> RegionView:

@@ -20,7 +20,7 @@ from hounsfield.cases.names import summary
 from hounsfield.core.codes import PRIVATE_SCHEME, CodedConcept, concept_for
 from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.quantities import Quantity
-from hounsfield.core.study import Series
+from hounsfield.core.study import Series, Study
 from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import ImageError
 from hounsfield.image.assemble import assemble
@@ -58,11 +58,13 @@ class NamedRegion:
         label: its number in the mask.
         name: as the mask or the data set calls it; empty where neither does.
         concept: its coded concept, None where no vocabulary has it.
+        habitat: number of the part of the region that it is; 0 for the region as a whole.
     """
 
     label: int
     name: str = ""
     concept: CodedConcept | None = None
+    habitat: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class OpenedSource:
     """An image that was read, and its mask.
 
     Attributes:
+        study: of the image.
+        series: of the image.
         volume: the image.
         mask_path: the file of the mask.
         mask_object: what the header of a DICOM mask says, None for a label map.
@@ -78,6 +82,8 @@ class OpenedSource:
     """
 
     source: RegionSource
+    study: Study
+    series: Series
     volume: Volume
     mask_path: Path
     mask_object: MaskObject | None
@@ -142,6 +148,7 @@ def open_regions(source: RegionSource, limits: Limits = DEFAULT_LIMITS) -> Opene
     path, found = _mask_object(source.mask)
     with open_source(source.image, limits) as archive:
         series = _series(source, archive, found)
+        study = next(study for study in archive.studies if any(one is series for one in study.series))
         assembly = assemble(series, pixel_limits(limits))
         digests = [instance.sha256 for instance in series.instances]
     count = len(assembly.volumes)
@@ -151,7 +158,7 @@ def open_regions(source: RegionSource, limits: Limits = DEFAULT_LIMITS) -> Opene
     volume = assembly.volumes[index]
     issues = (*assembly.issues_of(index), *_unknown_quantity(volume))
     inputs = (_digest("image", source.image, digests), _digest("mask", path, _file_digests(path)))
-    return OpenedSource(source, volume, path, found, inputs, issues)
+    return OpenedSource(source, study, series, volume, path, found, inputs, issues)
 
 
 def _mask_object(mask: Path) -> tuple[Path, MaskObject | None]:

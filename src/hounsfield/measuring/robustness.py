@@ -76,7 +76,8 @@ def _of_group(label: int, name: str, group: list[MeasuredRegion]) -> RegionRobus
     features: dict[str, Feature] = {}
     values: dict[str, list[list[float]]] = {}
     for one in group:
-        for place, feature in enumerate(one.found.features if one.found else ()):
+        # deep features stand behind those that were measured again
+        for place, feature in enumerate(one.found.features[: len(one.perturbed[0])] if one.found else ()):
             features.setdefault(feature.tag, feature)
             values.setdefault(feature.tag, []).append([row[place] for row in one.perturbed])
     found = []

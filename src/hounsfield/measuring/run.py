@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 
 from hounsfield.archive.limits import DEFAULT_LIMITS, Limits
 from hounsfield.core.quality import QualityIssue, Severity, issue_of
-from hounsfield.core.volume import Volume
+from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import DatasetError, HounsfieldError
+from hounsfield.measuring.deep_settings import DeepSettings
+from hounsfield.measuring.habitats import HabitatSettings, habitat_features, habitat_map, write_habitats
 from hounsfield.measuring.perturbed import perturbed_values
 from hounsfield.measuring.regions import InputDigest, NamedRegion, OpenedSource, open_regions
 from hounsfield.measuring.sources import RegionSource
@@ -29,6 +31,8 @@ class MeasuringOptions:
         limits: bounds on what is read.
         perturbations: how often each region is measured again, changed a little; 0 measures it once.
         seed: of these changes, which are the same for every region.
+        deep: whose deep features stand beside the others; None for none.
+        habitats: into how many parts each region is divided, which are measured as well; None for none.
     """
 
     settings: RadiomicsSettings | None = None
@@ -37,6 +41,8 @@ class MeasuringOptions:
     limits: Limits = field(default_factory=lambda: DEFAULT_LIMITS)
     perturbations: int = 0
     seed: int = 0
+    deep: DeepSettings | None = None
+    habitats: HabitatSettings | None = None
 
     def settings_for(self, volume: Volume) -> RadiomicsSettings:
         """Return the settings for an image."""
@@ -121,14 +127,51 @@ def _measured(opened: OpenedSource, options: MeasuringOptions) -> Iterator[Measu
     issues = tuple(issue for issue in opened.issues if issue.code != "Q970" or settings.rounds is None)
     for region, mask in opened.regions():
         common = opened.source, region
+        case = opened.volume, mask, region.label
         try:
             found = extract(opened.volume, mask, settings, label=region.label, threads=options.threads)
+            again = perturbed_values(case, found, options.perturbations, options.seed)
+            found, inputs = _with_deep(opened, mask, region, found, options.deep)
         except (HounsfieldError, MemoryError) as error:
             yield MeasuredRegion(*common, None, _fault(opened.source, error), opened.inputs, issues)
         else:
-            case = opened.volume, mask, region.label
-            again = perturbed_values(case, found, options.perturbations, options.seed)
-            yield MeasuredRegion(*common, found, None, opened.inputs, issues, again)
+            yield MeasuredRegion(*common, found, None, inputs, issues, again)
+            if options.habitats is not None:
+                yield from _habitats(opened, mask, region, settings, options.habitats)
+
+
+def _with_deep(
+    opened: OpenedSource, mask: Mask, region: NamedRegion, found: FeatureSet, deep: DeepSettings | None
+) -> tuple[FeatureSet, tuple[InputDigest, ...]]:
+    """Return features with those of a network behind them, and what was read with its digests."""
+    if deep is None:
+        return found, opened.inputs
+    from hounsfield.measuring.deep import deep_features
+
+    headers = opened.study, opened.series, opened.volume
+    more, (name, digest) = deep_features(headers, mask.array == region.label, deep)
+    return replace(found, features=(*found.features, *more)), (*opened.inputs, InputDigest("model", name, digest))
+
+
+def _habitats(
+    opened: OpenedSource, mask: Mask, region: NamedRegion, settings: RadiomicsSettings, wanted: HabitatSettings
+) -> Iterator[MeasuredRegion]:
+    """Give each habitat of a region as a region of its own."""
+    try:
+        habitats = habitat_map(opened.volume, mask, region.label, settings, wanted.count)
+        path = wanted.path(opened.source.identifier, region.label)
+        if path is not None:
+            write_habitats(habitats, path)
+    except HounsfieldError as error:
+        whole = replace(region, habitat=1)
+        yield MeasuredRegion(opened.source, whole, None, _fault(opened.source, error), opened.inputs)
+        return
+    for number, found in habitat_features(opened.volume, habitats, settings):
+        own = replace(region, habitat=number)
+        if isinstance(found, HounsfieldError):
+            yield MeasuredRegion(opened.source, own, None, _fault(opened.source, found), opened.inputs)
+        else:
+            yield MeasuredRegion(opened.source, own, found, None, opened.inputs)
 
 
 def _fault(source: RegionSource, error: Exception) -> QualityIssue:

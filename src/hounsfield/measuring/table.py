@@ -42,6 +42,7 @@ def _region_json(measured: MeasuredRegion, language: Language) -> Row:
         "id": measured.source.identifier,
         "label": region.label if region else None,
         "region": region.name if region else "",
+        **({"habitat": region.habitat} if region and region.habitat else {}),
         "concept": asdict(region.concept) if region and region.concept else None,
         "status": "measured" if found else "failed",
         "inputs": [asdict(item) for item in measured.inputs],
@@ -152,6 +153,11 @@ def _about(measured: MeasuredRegion) -> Row:
     """Return what a row says beside its features; further columns of a manifest never take the place of our own."""
     own = _facts(measured)
     about = {name: value for name, value in measured.source.about if name not in own}
+    if measured.region is not None and measured.region.habitat:
+        about["habitat"] = str(measured.region.habitat)
+    for item in measured.inputs:
+        if item.role == "model":
+            about |= {"model": item.name, "model_sha256": item.sha256}
     return {name: own[name] for name in ("id", "label", "region")} | about | own
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.cluster.vq import kmeans2
 
 from hounsfield.errors import ImageError
-from hounsfield.radiomics.region import Region, Samples
+from hounsfield.radiomics.region import Inside, Region, Samples
 
 NEIGHBOURHOOD = 3
 """Side in voxels of the cube whose mean is looked at."""
@@ -37,7 +37,7 @@ def find_habitats(
 ) -> Habitats:
     """Return the parts of a region.
 
-    Each voxel is told by its intensity, the mean of the cube about it and the maps, each divided by its deviation over
+    Each voxel is told by its intensity, the mean of the cube about it within the region and the maps, each divided by its deviation over
     the region. The number of parts is the one with the largest index of Calinski and Harabasz (1974): the variance
     between parts over that within, each by its degrees of freedom.
 
@@ -64,11 +64,20 @@ def find_habitats(
 
 
 def _told(region: Region, maps: Sequence[Samples]) -> npt.NDArray[np.float64]:
-    samples = np.nan_to_num(region.samples)
-    every = (samples, ndimage.uniform_filter(samples, NEIGHBOURHOOD), *maps)
+    every = (region.samples, mean_within(region.samples, region.intensity), *maps)
     told = np.stack([one[region.intensity] for one in every], axis=1)
     deviation = told.std(axis=0)
     return np.asarray((told - told.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0))
+
+
+def mean_within(samples: Samples, inside: Inside) -> Samples:
+    """Return the mean of the cube about each voxel over what of it lies in the region, 0 outside the region.
+
+    What lies about a region is not taken in: its rim would look like a part of its own.
+    """
+    counted = ndimage.uniform_filter(inside.astype(np.float64), NEIGHBOURHOOD, mode="constant")
+    total = ndimage.uniform_filter(np.where(inside, samples, 0.0), NEIGHBOURHOOD, mode="constant")
+    return np.where(inside, total / np.where(inside, counted, 1.0), 0.0)
 
 
 def _clustered(told: npt.NDArray[np.float64], count: int, seed: int) -> npt.NDArray[np.intp]:

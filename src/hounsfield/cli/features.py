@@ -111,7 +111,7 @@ def _harmonised(table: Path, combat: Harmonising, output: Path | None) -> dict[s
         "before": finite(batch_share(found.values, batches)),
         "after": finite(batch_share(changed.values, batches)),
     }
-    told = {"batch": batch, "batches": list(learned.learned.batches), "keep": list(kept)}
+    told: dict[str, Any] = {"batch": batch, "batches": list(learned.learned.batches), "keep": list(kept)}
     untouched = [tag for tag in found.tags if tag not in set(learned.tags)]
     told |= {"training_regions": learned.training_count, "features": len(learned.tags), "left_as_they_are": untouched}
     return {"tables": [table_json(found)], "harmonised": told | {"batch_share": shares}}

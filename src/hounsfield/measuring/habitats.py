@@ -40,8 +40,9 @@ class HabitatSettings:
 def habitat_map(volume: Volume, mask: Mask, label: int, settings: RadiomicsSettings, count: int) -> Mask:
     """Return the habitats of a region as a mask on the grid of its image; 1 is the darkest.
 
-    Voxels are told by intensity, mean and deviation of the cube about them within the region, on the grid of the image, so that the map
-    lies on it whatever grid the features are taken on. Voxels that re-segmentation leaves out are 0.
+    Voxels are told by intensity, mean and deviation of the cube about them within the region, on the grid of the
+    image, so that the map lies on it whatever grid the features are taken on. Voxels that re-segmentation leaves out
+    are 0.
 
     Args:
         volume: grey.
@@ -55,7 +56,11 @@ def habitat_map(volume: Volume, mask: Mask, label: int, settings: RadiomicsSetti
     """
     plain = replace(settings, spacing_mm=None, filters=())
     region = cut_region(volume, mask, plain, label)
-    found = find_habitats(region, (deviation_map(region.samples, region.intensity),), (count,))
+    deviation = deviation_map(region.samples, region.intensity)
+    spread = float(region.values.std())
+    # in the unit of the intensities: by its own spread, the borders between parts would be a part
+    weight = min(1.0, float(deviation[region.intensity].std()) / spread) if spread > 0 else 1.0
+    found = find_habitats(region, (deviation,), (count,), weights=(weight,))
     inside = mask.array == label
     (box,) = ndimage.find_objects(inside.astype(np.uint8))
     labels = np.zeros(inside.shape, dtype=np.uint8)

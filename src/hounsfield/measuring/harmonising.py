@@ -139,8 +139,8 @@ def learn_of_table(
         table.name, table.columns, tuple(table.about[row] for row in rows), table.tags, table.values[rows], 0, ""
     )
     covariates = tuple(Covariate.of(column, own.column(column)) for column in keep)
-    whole = np.isfinite(own.values).all(axis=0)
-    tags = tuple(tag for tag, is_whole in zip(table.tags, whole, strict=True) if is_whole)
+    whole = np.asarray(np.isfinite(own.values).all(axis=0))
+    tags = tuple(tag for tag, is_whole in zip(table.tags, whole.tolist(), strict=True) if is_whole)
     if not tags:
         raise DatasetError("E710", file=table.name, found=f"{len(rows)} x 0")
     learned = learn_harmonisation(own.values[:, whole], own.column(batch), _coded(covariates, own))

@@ -13,6 +13,7 @@ from hounsfield.radiomics.region import Inside, Region, Samples
 
 NEIGHBOURHOOD = 3
 """Side in voxels of the cube whose mean is looked at."""
+ROUNDING, DECIMALS = 1e-9, 9
 STARTS = 5
 """Times that k-means begins anew; the tightest result stands."""
 
@@ -33,24 +34,29 @@ class Habitats:
 
 
 def find_habitats(
-    region: Region, maps: Sequence[Samples] = (), counts: tuple[int, ...] = (2, 3, 4, 5), seed: int = 0
+    region: Region,
+    maps: Sequence[Samples] = (),
+    counts: tuple[int, ...] = (2, 3, 4, 5),
+    seed: int = 0,
+    weights: Sequence[float] = (),
 ) -> Habitats:
     """Return the parts of a region.
 
-    Each voxel is told by its intensity, the mean of the cube about it within the region and the maps, each divided by its deviation over
-    the region. The number of parts is the one with the largest index of Calinski and Harabasz (1974): the variance
-    between parts over that within, each by its degrees of freedom.
+    Each voxel is told by its intensity, the mean of the cube about it within the region and the maps, each divided by
+    its deviation over the region. The number of parts is the one with the largest index of Calinski and Harabasz
+    (1974): the variance between parts over that within, each by its degrees of freedom.
 
     Args:
         region: as ``cut_region`` cuts it.
         maps: on the grid of its samples, such as ``filters.respond`` makes.
         counts: of parts that are tried, from 2.
         seed: of the starts.
+        weights: of the maps; empty for 1 each.
 
     Raises:
         ImageError: ``E985``, the region has too few different voxels for any number of parts.
     """
-    told = _told(region, maps)
+    told = _told(region, maps) * np.array([1.0, 1.0, *(weights or [1.0] * len(maps))])
     different = len(np.unique(told, axis=0))
     tried = [count for count in counts if 2 <= count < different]
     if not tried:
@@ -67,7 +73,9 @@ def _told(region: Region, maps: Sequence[Samples]) -> npt.NDArray[np.float64]:
     every = (region.samples, mean_within(region.samples, region.intensity), *maps)
     told = np.stack([one[region.intensity] for one in every], axis=1)
     deviation = told.std(axis=0)
-    return np.asarray((told - told.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0))
+    # running sums differ in their last digits where the voxels do not differ
+    deviation[deviation <= ROUNDING * np.abs(told).max(axis=0)] = np.inf
+    return np.asarray(np.round((told - told.mean(axis=0)) / deviation, DECIMALS))
 
 
 def mean_within(samples: Samples, inside: Inside) -> Samples:

@@ -112,6 +112,8 @@ def test_the_mean_of_a_lesion_is_robust_and_its_extreme_value_less_so() -> None:
         ((0.97, 0.74, 0.99), Rating.INSUFFICIENT),
         ((-0.2, -0.5, 0.3), Rating.INSUFFICIENT),
         ((float("nan"),) * 3, Rating.NOT_ASSESSED),
+        ((1.0, float("nan"), float("nan")), Rating.EXCELLENT),
+        ((0.99, float("nan"), float("nan")), Rating.NOT_ASSESSED),
     ],
 )
 def test_a_rating_is_of_the_lower_limit_of_the_interval(interval: tuple[float, float, float], rating: Rating) -> None:

@@ -42,6 +42,8 @@ def rating_of(correlation: Interval) -> Rating:
         >>> rating_of(Interval(0.95, 0.8, 0.99)).value
         'good'
     """
+    if correlation.value == 1:  # nothing differs, so there is no interval
+        return Rating.EXCELLENT
     if not np.isfinite(correlation.low):
         return Rating.NOT_ASSESSED
     if correlation.low >= LEAST_EXCELLENT:

@@ -167,7 +167,7 @@ def test_the_verb_compares_two_tables(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert found["retest"][0]["features"][0]["rating"] == "excellent"
     assert (tmp_path / "a.html").is_file()
     assert main(["features", *map(str, files)]) == 0
-    assert "1 excellent" in capfd.readouterr().out
+    assert "2 excellent" in capfd.readouterr().out
     assert answered(capfd, *files, "--page", tmp_path / "a.html")[1]["error"]["code"] == "E340"
 
 

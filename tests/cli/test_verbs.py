@@ -22,6 +22,7 @@ VERBS = (
     "convert",
     "prepare",
     "radiomics",
+    "maps",
     "data",
     "plan",
     "train",

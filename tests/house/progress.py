@@ -21,6 +21,7 @@ VERBS = (
     "generate",
     "index",
     "info",
+    "maps",
     "models",
     "plan",
     "prepare",

@@ -18,6 +18,7 @@ from hounsfield.cli import (
     generate,
     index,
     info,
+    maps,
     models,
     plan,
     prepare,
@@ -45,7 +46,15 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     application.callback(invoke_without_command=True)(_root)
-    on_images = (analyse.analyse, check.check, convert.convert, index.index, prepare.prepare, radiomics.radiomics)
+    on_images = (
+        analyse.analyse,
+        check.check,
+        convert.convert,
+        index.index,
+        prepare.prepare,
+        radiomics.radiomics,
+        maps.maps,
+    )
     for verb in (
         *on_images,
         data.data,

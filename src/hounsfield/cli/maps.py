@@ -84,7 +84,7 @@ def _check_page(page: Path | None) -> None:
 
 
 def _tell(talk: Talk, told: Any) -> None:
-    size = f"{told.voxels} × , ~{told.seconds:.1f} s, {told.bytes / 2**20:.0f} MiB"
+    size = f"{told.voxels}, ~{told.seconds:.1f} s, {told.bytes / 2**20:.0f} MiB"
     talk.say(f"{talk.label('maps-estimate')}: {size}")
 
 

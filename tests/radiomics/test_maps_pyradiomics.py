@@ -1,7 +1,7 @@
 """Voxel-wise maps against those of pyradiomics 3.0.1, recorded on a case that a formula gives.
 
-The values were made by ``RadiomicsFeatureExtractor(binCount=6, kernelRadius=1).execute(image, mask, voxelBased=True)`` on
-``samples`` and ``inside`` below, unit spacing, and read at ``PLACES``.
+The values were made by ``RadiomicsFeatureExtractor(binCount=6, kernelRadius=1).execute(image, mask, voxelBased=True)``
+on the image and mask of ``maps`` below, and read at nine of its voxels.
 """
 
 import re

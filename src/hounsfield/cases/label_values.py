@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import find_objects, label
 
 from hounsfield.cases.label_maps import Labels, read_label_map
 from hounsfield.errors import HounsfieldError
@@ -66,6 +65,8 @@ def _look(path: Path, with_pieces: bool) -> _Look | None:
 
 def _pieces(array: Labels) -> tuple[int, int]:
     """Return how many values are one connected piece, and how many there are."""
+    from scipy.ndimage import find_objects, label  # only for masks
+
     whole = total = 0
     if int(array.max()) > 65535:
         return 0, 1

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from hounsfield.core.prediction import Interval
 from hounsfield.metrics.agreement import limits_of_agreement
@@ -163,6 +162,8 @@ def rank_correlation_of(reference: Floats, predicted: Floats) -> Statistic:
 
     NaN where one side never varies.
     """
+    from scipy.stats import rankdata  # half a second to import, which only this measure needs
+
     ranks = [rankdata(side) - (len(reference) + 1) / 2 for side in (reference, predicted)]
 
     def statistic(weights: Floats) -> Values:

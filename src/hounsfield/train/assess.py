@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from hounsfield.core.prediction import Interval, OperatingPoint
 from hounsfield.metrics.calibration import brier_of, calibration_error_of, log_loss_of, multiclass_brier_of
@@ -78,6 +77,8 @@ def fit_calibration(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int6
         log_probabilities = scaled - np.log(np.exp(scaled).sum(1, keepdims=True))
         prior = float(values[1:] @ values[1:]) / (2 * BIAS_DEVIATION**2 * count)
         return prior - float(np.sum(targets * log_probabilities)) / count
+
+    from scipy.optimize import minimize  # only after training
 
     limits = [(float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))]
     limits += [(-BIAS_LIMIT, BIAS_LIMIT)] * class_count

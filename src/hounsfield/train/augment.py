@@ -18,6 +18,7 @@ from hounsfield.train.artefacts.ultrasound import DepthGain, Shadow, Speckle
 from hounsfield.train.artefacts.x_ray import Collimation, DoseNoise
 from hounsfield.train.draws import Drawn, Kind, Probability, Range, by_image, even, happens
 from hounsfield.train.elastic import Elastic
+from hounsfield.train.turned import turned_grid
 
 
 class BatchAugmentation(Protocol):
@@ -90,7 +91,7 @@ class Affine(Kind):
         return self._sampled(masks.float(), drawn, "nearest").to(masks.dtype)
 
     def _sampled(self, images: Tensor, drawn: Drawn, method: str) -> Tensor:
-        grid = functional.affine_grid(drawn["matrix"], list(images.shape), align_corners=False)
+        grid = turned_grid(drawn["matrix"], *images.shape[-2:])
         is_border = self.outside == "border" or (self.outside == "either" and bool(drawn["is_border"]))
         return functional.grid_sample(images, grid, method, "border" if is_border else "zeros", align_corners=False)
 
@@ -129,9 +130,11 @@ class Contrast(Kind):
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Stretch and shift."""
+        factor = by_image(drawn["factor"])
         mean = images.mean((1, 2, 3), keepdim=True)
-        changed = (images - mean) * by_image(drawn["factor"]) + mean + by_image(drawn["shift"])
-        return changed.clamp(0, 1) if self.clip else changed
+        # one pass over the samples: the rest is a number for each image
+        changed = torch.addcmul(mean * (1 - factor) + by_image(drawn["shift"]), images, factor)
+        return changed.clamp_(0, 1) if self.clip else changed
 
 
 class BiasField(Kind):
@@ -226,12 +229,12 @@ class Noise(Kind):
         """Draw the noise itself."""
         count = len(images)
         size = even(count, 0.0, self.deviation, generator) * happens(count, self.probability, generator)
-        return {"noise": torch.randn(images.shape, generator=generator) * by_image(size)}
+        return {"noise": torch.randn(images.shape, generator=generator).mul_(by_image(size))}
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Add the noise."""
         changed = images + drawn["noise"]
-        return changed.clamp(0, 1) if self.clip else changed
+        return changed.clamp_(0, 1) if self.clip else changed
 
 
 class Erase(Kind):

@@ -26,13 +26,14 @@ def settled(threads: int) -> Iterator[None]:
     makes two runs equal.
     """
     threads_before = torch.get_num_threads()
-    deterministic_before = torch.are_deterministic_algorithms_enabled()
+    deterministic_before = torch.get_deterministic_debug_mode()
     state_before = torch.get_rng_state()
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # the same switch as use_deterministic_algorithms, which imports torch's compiler first: 1.3 s and sympy
+    torch.set_deterministic_debug_mode("error")
     try:
         yield
     finally:
         torch.set_num_threads(threads_before)
-        torch.use_deterministic_algorithms(deterministic_before)
+        torch.set_deterministic_debug_mode(deterministic_before)
         torch.set_rng_state(state_before)

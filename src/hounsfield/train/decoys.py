@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hounsfield.train.plan import DecoyPlan
+from hounsfield.train.turned import turned_grid
 
 
 @torch.no_grad()
@@ -62,5 +63,5 @@ def enlarge_part(images: Tensor, part: tuple[float, float], generator: torch.Gen
     matrix = torch.zeros(count, 2, 3)
     matrix[:, 0, 0] = matrix[:, 1, 1] = share
     matrix[:, :, 2] = centre
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = turned_grid(matrix, *images.shape[-2:])
     return functional.grid_sample(images, grid, align_corners=False)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hounsfield.train.draws import Drawn, Kind, Probability, even
+from hounsfield.train.turned import turned_grid
 
 LARGEST_SHARE = 0.4
 """Displacement divided by the spacing of control points; below 0.48 a cubic B-spline does not fold (Choi 2000)."""
@@ -49,10 +50,10 @@ class Elastic(Kind):
         if not bool(is_bent.any()):
             return images
         picked, points = images[is_bent], drawn["points"][is_bent]
-        still = torch.eye(2, 3).expand(len(picked), 2, 3)
-        grid = functional.affine_grid(still, list(picked.shape), align_corners=False)
+        rows, columns = picked.shape[-2:]
         changed = images.clone()
-        moved = grid + displacement(points, picked.shape[-2], picked.shape[-1]).permute(0, 2, 3, 1) * (2 / self.spans)
+        moved = turned_grid(torch.eye(2, 3)[None], rows, columns)
+        moved = moved + displacement(points, rows, columns).permute(0, 2, 3, 1) * (2 / self.spans)
         changed[is_bent] = functional.grid_sample(picked, moved, method, self.outside, align_corners=False)
         return changed
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hounsfield.train.chance import stream
+from hounsfield.train.eager import EagerAdamW, EagerSGD
 from hounsfield.train.plan import Optimisation
 from hounsfield.train.ranks import ALONE, Ranks
 from hounsfield.train.transfer.start import Start, StartsFrom
@@ -114,8 +115,8 @@ def _optimiser(network: nn.Module, learning: Optimisation, start: Start | None) 
         for decays in (True, False)
     ]
     if learning.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=learning.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=learning.learning_rate, betas=learning.moment_decays, fused=True)
+        return EagerSGD(groups, lr=learning.learning_rate, momentum=0.9, nesterov=True)
+    return EagerAdamW(groups, lr=learning.learning_rate, betas=learning.moment_decays, fused=True)
 
 
 def _laid_out(moment: Tensor, weight: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -57,9 +57,15 @@ def estimate_memory(settings: NetworkSettings, case_count: int, batch_size: int)
     Raises:
         DatasetError: ``E832``, the network cannot take images of this size.
     """
+    samples = settings.channels * settings.rows * settings.columns
+    return estimate_step(_saved(settings), case_count * samples * FLOAT_BYTES, batch_size, MEASURED_AT_ONCE)
+
+
+@cache
+def _saved(settings: NetworkSettings) -> Saved:
+    """Return what a network of this form saves: a plan is estimated each time it changes, its form seldom does."""
     sides = (settings.channels, settings.rows, settings.columns)
-    saved = saved_by(lambda: build_network(settings), class_loss, sides)
-    return estimate_step(saved, case_count * prod(sides) * FLOAT_BYTES, batch_size, MEASURED_AT_ONCE)
+    return saved_by(lambda: build_network(settings), class_loss, sides)
 
 
 def estimate_of(
@@ -74,10 +80,11 @@ def estimate_of(
         batch_size: images of a batch.
         measured: images that the network is measured on at once.
     """
-    return estimate_step(saved_by(build, _any_loss, sides), images_bytes, batch_size, measured)
+    return estimate_step(saved_by(build, any_loss, sides), images_bytes, batch_size, measured)
 
 
-def _any_loss(network: nn.Module, images: Tensor) -> Tensor:
+def any_loss(network: nn.Module, images: Tensor) -> Tensor:
+    """Return a number that depends on all that a network says, of one tensor or several."""
     given = network(images)
     parts = [given] if isinstance(given, Tensor) else list(given)
     return torch.stack([(part.sigmoid() * part).sum() for part in parts]).sum()

@@ -9,7 +9,6 @@ from hounsfield.core.quality import QualityIssue
 from hounsfield.messages import LANGUAGES, label
 from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.manifest import Manifest
-from hounsfield.report.figures import draw_confusion, draw_learning_curves
 from hounsfield.train.assess import Assessment
 from hounsfield.train.checkpoint import Progress
 from hounsfield.train.plan import RunPlan
@@ -62,7 +61,12 @@ class Story:
 
 
 def figures_of(story: Story) -> dict[str, str]:
-    """Return the figures by name as SVG: learning curves and the confusion matrix of each part."""
+    """Return the figures by name as SVG: learning curves and the confusion matrix of each part.
+
+    What draws takes half a second to import: a run reads it when it has ended, not before it begins.
+    """
+    from hounsfield.report.figures import draw_confusion, draw_learning_curves
+
     history, best = story.progress.history, story.progress.best_epoch
     kept = best if story.plan.learning.keep == "best" else len(history)
     found: dict[str, str] = {}

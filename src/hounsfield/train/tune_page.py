@@ -8,7 +8,6 @@ from typing import Any
 import tomli_w
 
 from hounsfield.errors import HounsfieldError
-from hounsfield.report.figures import draw_learning_curves
 from hounsfield.train.checkpoint import write_synced
 from hounsfield.train.page import both, facts_table, inline_figure, page_of
 from hounsfield.train.recipe import Recipe
@@ -74,6 +73,8 @@ def tuning_page(result: TuneResult, data_name: str) -> str:
 
 def _history(result: TuneResult) -> Any:
     """Draw the score of each trial and the best so far; a trial without an epoch stands at the best before it."""
+    from hounsfield.report.figures import draw_learning_curves
+
     best = list(itertools.accumulate((trial.score or 0.0 for trial in result.trials), max))
     scores = [trial.score if trial.score is not None else top for trial, top in zip(result.trials, best, strict=True)]
     position = result.trials.index(result.best) + 1

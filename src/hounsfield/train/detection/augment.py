@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
+from hounsfield.train.turned import turned_grid
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 
@@ -98,7 +100,7 @@ def place_images(images: Tensor, placement: Placement) -> Tensor:
     matrix[:, 0, 0], matrix[:, 1, 1] = 1 / placement.scale[:, 1], 1 / placement.scale[:, 0]
     matrix[:, 0, 2] = -placement.shift[:, 1] / placement.scale[:, 1]
     matrix[:, 1, 2] = -placement.shift[:, 0] / placement.scale[:, 0]
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = turned_grid(matrix, *images.shape[-2:])
     return functional.grid_sample(images, grid, "bilinear", "zeros", align_corners=False)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from hounsfield.model.networks.retina import STRIDES, Retina, RetinaSettings
 from hounsfield.train.detection.asked import asked_augmentation, asked_grid
 from hounsfield.train.detection.augment import BoxAugmentation
 from hounsfield.train.detection.plan import DetectionPlan
-from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_of
+from hounsfield.train.held import Saved, saved_by
+from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, any_loss, estimate_step
 from hounsfield.train.options import TrainOptions
 from hounsfield.train.plan import Optimisation, Reason, SplitPlan
 from hounsfield.train.planner import length_reasons
@@ -176,6 +178,11 @@ def _learning(options: TrainOptions, recipe: Recipe, count: int) -> tuple[Optimi
 def estimate_detection(plan: DetectionPlan, image_count: int) -> MemoryEstimate:
     """Estimate the memory of a run from the form of its network."""
     form = plan.network
-    sides_of = (form.channels, form.rows, form.columns)
     images_bytes = image_count * form.channels * form.rows * form.columns * FLOAT_BYTES
-    return estimate_of(lambda: Retina(form), sides_of, images_bytes, plan.learning.batch_size, MEASURED_AT_ONCE)
+    return estimate_step(_saved(form), images_bytes, plan.learning.batch_size, MEASURED_AT_ONCE)
+
+
+@cache
+def _saved(form: RetinaSettings) -> Saved:
+    """Return what a network of this form saves of one picture: asked for by the outline, and again by the run."""
+    return saved_by(lambda: Retina(form), any_loss, (form.channels, form.rows, form.columns))

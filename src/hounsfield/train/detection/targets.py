@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from monai.apps.detection.utils.ATSS_matcher import ATSSMatcher
-from monai.data.box_utils import box_iou
 from torch import Tensor
 from torch.nn import functional
 
 from hounsfield.train.detection.augment import Objects
+from hounsfield.train.detection.matching import matched, overlaps_of
 
 IGNORED_OVERLAP = 0.3
 """Overlap with an ignored object from which an anchor says nothing, where it is for no other."""
@@ -36,12 +35,11 @@ def match_anchors(objects: Objects, anchors: Tensor, per_level: tuple[int, ...],
     wanted = torch.nonzero(~objects.is_ignored)[:, 0]
     number = torch.full((len(anchors),), -1, dtype=torch.long)
     if len(wanted):
-        matcher = ATSSMatcher(candidates, box_iou, center_in_gt=True)  # type: ignore[arg-type]  # it takes tensors
-        _, found = matcher.compute_matches(objects.boxes[wanted], anchors, per_level, 1)
+        found = matched(objects.boxes[wanted], anchors, per_level, candidates)
         number = torch.where(found >= 0, wanted[found.clamp(min=0)], number)
     counts = torch.ones(len(anchors), dtype=torch.bool)
     if len(wanted) < len(objects.labels):
-        near = torch.as_tensor(box_iou(anchors, objects.boxes[objects.is_ignored])).amax(1) >= IGNORED_OVERLAP
+        near = overlaps_of(anchors, objects.boxes[objects.is_ignored]).amax(1) >= IGNORED_OVERLAP
         counts = ~near | (number >= 0)
     return Targets(number, counts)
 

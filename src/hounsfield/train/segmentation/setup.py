@@ -1,6 +1,7 @@
 """Set-up of a segmentation: everything that is settled before the first step of learning, and said before it."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from hounsfield.cases.masked import read_masked
 from hounsfield.cases.masked_guard import MaskedExamination, examine_masked
 from hounsfield.cases.masked_table import MaskTable
 from hounsfield.errors import DatasetError, SettingsError
+from hounsfield.model.networks.mask_catalogue import UNetSettings
 from hounsfield.model.networks.unet import UNet, build_unet
 from hounsfield.train.events import Talk, TrainEvent
 from hounsfield.train.fitting import Fit, fitted
-from hounsfield.train.held import saved_by
+from hounsfield.train.held import Saved, saved_by
 from hounsfield.train.ledger import Ledger
 from hounsfield.train.memory import FLOAT_BYTES, MemoryEstimate, estimate_step
 from hounsfield.train.options import TrainOptions
@@ -147,12 +149,17 @@ def set_up_masks(data: Path, options: TrainOptions, recipe: Recipe, ledger: Ledg
 def estimate_mask_memory(plan: SegmentationPlan, shape: tuple[int, int, int], case_count: int) -> MemoryEstimate:
     """Estimate what a run holds at its peak, from the median shape (slice, row, column) and the form of the network."""
     network, samples = plan.network, int(np.prod(shape))
-    patch = network.patch[1:] if network.is_planar else network.patch
-    saved = saved_by(lambda: build_unet(network), mask_loss_of, (network.channels, *patch))
     slab = min(network.patch[0], shape[0]) * shape[1] * shape[2] * len(plan.learned_names)
     case_bytes = FLOAT_BYTES * (network.channels * samples + COPIES_OF_PROBABILITIES * slab)
     images_bytes = case_count * samples * (network.channels * IMAGE_BYTES + MASK_BYTES)
-    return estimate_step(saved, images_bytes, plan.learning.batch_size, 1, case_bytes)
+    return estimate_step(_saved(network), images_bytes, plan.learning.batch_size, 1, case_bytes)
+
+
+@cache
+def _saved(network: UNetSettings) -> Saved:
+    """Return what a network of this form saves of one patch: asked for by the outline, and again by the run."""
+    patch = network.patch[1:] if network.is_planar else network.patch
+    return saved_by(lambda: build_unet(network), mask_loss_of, (network.channels, *patch))
 
 
 def mask_loss_of(network: UNet, images: Tensor) -> Tensor:

@@ -15,6 +15,31 @@ from tests.docs.pages import REPOSITORY
 MEMORY, SECONDARY = Certainty.MEMORY, Certainty.SECONDARY
 
 FROM_MEMORY = {
+    "ase-eacvi-2015-chambers": {
+        *(f"{name}.F.grades" for name in ("lv_diastolic_diameter", "lv_systolic_diameter", "lv_end_diastolic_volume")),
+        *(f"{name}.{sex}.grades" for name in ("lv_end_diastolic_volume_index", "lv_ejection_fraction") for sex in "MF"),
+        *(
+            f"lv_end_systolic_volume{index}.{sex}{part}"
+            for index in ("", "_index")
+            for sex in "MF"
+            for part in ("", ".grades")
+        ),
+        "fractional_shortening.M",
+        "fractional_shortening.F",
+        "rv_s_prime_cm_s",
+        "long-axes",
+    },
+    "aortic-stenosis-2017": {
+        "valve_area_index_cm2_m2.moderate",
+        "valve_area_index_cm2_m2.mild",
+        "velocity_index.mild",
+    },
+    "mitral-stenosis-2020": None,
+    "tricuspid-regurgitation-2017": None,
+    "aortic-valve-calcium": None,
+    "diastology-2016": None,
+    "heart-failure-2021": {"device", "cardiotoxicity"},
+    "agatston-1990": {"smallest-area", "kvp.100"},
     "brock-2b": {"intercept"},
     "va": {"years-since-quitting"},
     "brock-1b": None,

@@ -1,9 +1,9 @@
 """Bands of a table: which of the grades of one measure a number falls into, after the rounding of the table."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 from math import isfinite
 
+from hounsfield.clinical.rules.checked import round_half_up
 from hounsfield.clinical.rules.source import Row, rule
 from hounsfield.core.conclusion import RuleSource
 from hounsfield.errors import SettingsError
@@ -36,11 +36,6 @@ def require(name: str, value: float, *, may_be_zero: bool = False) -> None:
         raise SettingsError("E220", name=name, found=value, expected=">= 0" if may_be_zero else "> 0")
 
 
-def rounded(value: float, decimals: int) -> float:
-    """Return a number rounded half up as people round by hand, 0.425 to 0.43 and 40.5 to 41."""
-    return float(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP))
-
-
 def band_of(name: str, parameter: str, value: float) -> Band:
     """Return the band of a rule's table that a number falls into.
 
@@ -53,7 +48,7 @@ def band_of(name: str, parameter: str, value: float) -> Band:
     found = rule(name)
     rows = [row for row in found.rows if row.key.rpartition(".")[0] == parameter]
     for row in rows:
-        compared = rounded(value, int(row.number("decimals")))
+        compared = round_half_up(value, int(row.number("decimals")))
         if _holds(row, compared):
             return Band(parameter, compared, row.key.rpartition(".")[2], found.source(row.key))
     raise SettingsError("E220", name=parameter, found=value, expected=name)

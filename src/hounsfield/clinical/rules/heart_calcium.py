@@ -1,6 +1,7 @@
 """Coronary calcium in words and weights: Agatston's weights, thresholds by tube voltage, classes, CAC-DRS."""
 
-from hounsfield.clinical.rules.heart_bands import require, rounded
+from hounsfield.clinical.rules.checked import round_half_up
+from hounsfield.clinical.rules.heart_bands import require
 from hounsfield.clinical.rules.source import rule
 from hounsfield.errors import SettingsError
 
@@ -27,7 +28,7 @@ def agatston_bin(score: float) -> str:
     Any calcium at all is at least ``1-10``; else the score is rounded to a whole number first.
     """
     require("score", score, may_be_zero=True)
-    whole = max(rounded(score, 0), 1.0) if score > 0 else 0.0
+    whole = max(round_half_up(score, 0), 1.0) if score > 0 else 0.0
     for row in rule(AGATSTON).rows:
         if row.key.startswith("bin.") and "most" in row.values and whole <= row.number("most"):
             return row.key.removeprefix("bin.")

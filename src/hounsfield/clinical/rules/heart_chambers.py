@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hounsfield.clinical.rules.heart_bands import Band, require, rounded
+from hounsfield.clinical.rules.checked import round_half_up
+from hounsfield.clinical.rules.heart_bands import Band, require
 from hounsfield.clinical.rules.source import rule
 from hounsfield.errors import SettingsError
 
@@ -48,7 +49,7 @@ def grade_chamber(parameter: str, value: float, sex: str | None) -> ChamberBand:
     require(parameter, value, may_be_zero=True)
     table, key = rule(CHAMBERS), f"{parameter}.{sex}"
     row, grades = table.row(key), table.row(f"{key}.grades")
-    compared = rounded(value, int(row.number("decimals")))
+    compared = round_half_up(value, int(row.number("decimals")))
     low, high = row.number("low"), row.number("high")
     is_low_abnormal = bool(grades.values["is_low_abnormal"])
     if low <= compared <= high:
@@ -77,8 +78,8 @@ def ventricular_geometry(relative_wall_thickness: float, mass_index_g_m2: float,
     if sex not in ("M", "F"):
         raise SettingsError("E220", name="sex", found=sex, expected="M, F")
     row = rule(CHAMBERS).row("geometry")
-    is_thick = rounded(relative_wall_thickness, 2) > row.number("relative_wall_thickness_most")
-    is_heavy = rounded(mass_index_g_m2, 0) > row.number(f"mass_index_most_{sex}")
+    is_thick = round_half_up(relative_wall_thickness, 2) > row.number("relative_wall_thickness_most")
+    is_heavy = round_half_up(mass_index_g_m2, 0) > row.number(f"mass_index_most_{sex}")
     if is_heavy:
         return "concentric-hypertrophy" if is_thick else "eccentric-hypertrophy"
     return "concentric-remodelling" if is_thick else "unremarkable"

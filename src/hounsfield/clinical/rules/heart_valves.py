@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hounsfield.clinical.rules.heart_bands import Band, band_of, rounded
+from hounsfield.clinical.rules.checked import round_half_up
+from hounsfield.clinical.rules.heart_bands import Band, band_of
 from hounsfield.clinical.rules.source import rule
 from hounsfield.core.conclusion import RuleSource
 from hounsfield.errors import SettingsError
@@ -95,7 +96,7 @@ def suggests_severe_stenosis(agatston: float, sex: str | None) -> bool:
     """
     if sex not in ("M", "F"):
         raise SettingsError("E220", name="sex", found=sex, expected="M, F")
-    return rounded(agatston, 0) >= rule("aortic-valve-calcium").number(sex, "least")
+    return round_half_up(agatston, 0) >= rule("aortic-valve-calcium").number(sex, "least")
 
 
 def grade_mitral_regurgitation(

@@ -51,11 +51,12 @@ def grade_chamber(parameter: str, value: float, sex: str | None) -> ChamberBand:
     row, grades = table.row(key), table.row(f"{key}.grades")
     compared = round_half_up(value, int(row.number("decimals")))
     low, high = row.number("low"), row.number("high")
+    used: tuple[str, ...] = (key,)
     is_low_abnormal = bool(grades.values["is_low_abnormal"])
     if low <= compared <= high:
-        grade, used = "within", (key,)
+        grade = "within"
     elif (compared < low) != is_low_abnormal:
-        grade, used = ("below" if compared < low else "above"), (key,)
+        grade = "below" if compared < low else "above"
     else:
         limits = grades.number("mild"), grades.number("moderate")
         grade, used = _graded(compared, limits, is_low_abnormal=is_low_abnormal), (key, f"{key}.grades")

@@ -115,6 +115,9 @@ bench-radiomics: $(VENV)/.stamp-full build/peers/pyradiomics build/peers/mirp ##
 	$(call say,"Radiomic features beside their peers: about 10 minutes on a quiet machine")
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.radiomics $(SIZES)
 
+bench-nodules: $(VENV)/.stamp-full ## put nodules into a real chest CT and print the FROC of the search
+	$(VENV)/bin/python benchmarks/nodules.py bench
+
 bench-learning: $(VENV)/.stamp-full ## compare learning with MONAI and Keras; ratios in benchmarks/results/learning.json
 	$(call say,"Installing Keras into an environment of its own (build/keras-env)")
 	@mkdir -p build

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from hounsfield.clinical import brain_mri, breast_ultrasound, chest_xray
+from hounsfield.clinical.chest_ct.reader import TASK as CHEST_CT
 from hounsfield.clinical.task import Task
 from hounsfield.core.study import Series
 from hounsfield.errors import SettingsError, UnsupportedModality
 
 BUILT_IN = (brain_mri.TASK, breast_ultrasound.TASK, chest_xray.TASK)
+ON_REQUEST = (CHEST_CT,)
+"""Tasks that are asked by name alone, because what they find in real images is not good enough to come unasked."""
 
 
 def all_tasks() -> tuple[Task, ...]:
@@ -23,10 +26,10 @@ def find_task(name: str) -> Task:
     Raises:
         SettingsError: ``E950`` when there is none.
     """
-    for task in all_tasks():
+    for task in (*all_tasks(), *ON_REQUEST):
         if task.name == name:
             return task
-    raise SettingsError("E950", found=name, known=", ".join(task.name for task in all_tasks()))
+    raise SettingsError("E950", found=name, known=", ".join(task.name for task in (*all_tasks(), *ON_REQUEST)))
 
 
 def candidates(series: Series, tasks: Sequence[Task]) -> tuple[Task, ...]:

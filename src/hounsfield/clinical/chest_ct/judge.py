@@ -1,0 +1,151 @@
+"""Judge: features of a candidate, and a small logistic model that tells nodules from vessels and walls.
+
+Its weights were set by hand and its scale on drawn chests (``benchmarks/nodules.py``); both, with their card, are
+``data/nodule_candidates.json``.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+
+from hounsfield.clinical.chest_ct.grid import Flags, Floats, around, read_at
+from hounsfield.clinical.chest_ct.lungs import Lungs
+from hounsfield.clinical.chest_ct.search import Candidate, find_candidates
+from hounsfield.compiled import in_threads
+from hounsfield.core.volume import Volume
+from hounsfield.metrics.components import label_components
+
+Row = npt.NDArray[np.float64]
+
+FEATURES = (
+    "log_response",
+    "log_radius",
+    "core_contrast",
+    "shell_contrast",
+    "shell_high",
+    "shell_dense_share",
+    "shell_outside_share",
+    "middle_over_long",
+    "least_over_long",
+    "log_filling",
+    "far_dense_share",
+    "surroundings_dense_share",
+)
+LUNG_HU = -850.0
+CLOSELY = 250
+"""Candidates that are looked at closely, the strongest first."""
+
+
+@dataclass(frozen=True)
+class CandidateModel:
+    """A logistic model on standardised features and their squares.
+
+    Attributes:
+        version: of the weights.
+        mean: (feature,) in training.
+        spread: (feature,) in training.
+        weights: (2 feature + 1,) of features, squares, and 1.
+        threshold: score from which a candidate is told as a finding.
+    """
+
+    version: str
+    mean: Row
+    spread: Row
+    weights: Row
+    threshold: float
+
+    def scores(self, features: Row) -> Row:
+        """Return the score of each row of features."""
+        return np.asarray(1.0 / (1.0 + np.exp(-(design(features, self.mean, self.spread) @ self.weights))))
+
+
+def design(features: Row, mean: Row, spread: Row) -> Row:
+    """Return standardised features within four spreads, their squares, and 1."""
+    scaled = np.clip((features - mean) / spread, -4.0, 4.0)
+    return np.hstack([scaled, scaled**2, np.ones((len(scaled), 1))])
+
+
+@cache
+def candidate_model() -> CandidateModel:
+    """Return the model that comes with the package."""
+    text = files("hounsfield.clinical.chest_ct").joinpath("data/nodule_candidates.json").read_text(encoding="utf-8")
+    row = json.loads(text)
+    return CandidateModel(
+        row["version"], np.array(row["mean"]), np.array(row["spread"]), np.array(row["weights"]), row["threshold"]
+    )
+
+
+@dataclass(frozen=True)
+class BallDetector:
+    """The detector that comes with the package: ball filter, then the logistic model."""
+
+    threads: int = 2
+
+    def detect(self, volume: Volume, lungs: Lungs) -> tuple[Candidate, ...]:
+        """Return candidates with their scores, the best first."""
+        found = find_candidates(volume, lungs, self.threads)[:CLOSELY]
+        if not found:
+            return ()
+        rows = in_threads(features_of, [(volume, lungs, one) for one in found], self.threads)
+        scores = candidate_model().scores(np.array(rows))
+        scored = [replace(one, score=float(score)) for one, score in zip(found, scores, strict=True)]
+        return tuple(sorted(scored, key=lambda one: -one.score))
+
+
+def features_of(volume: Volume, lungs: Lungs, candidate: Candidate) -> Row:
+    """Return the features of one candidate in the order of ``FEATURES``."""
+    radius = max(candidate.radius_mm, 2.0)
+    step = radius / 4.0
+    samples, lines = around(volume, candidate.index, 2.5 * radius + 2.0, step)
+    blocks = np.stack([(line - (f - 1) / 2) / f for line, f in zip(lines, lungs.factors, strict=True)])
+    allowed = read_at(lungs.closed, blocks)
+    axis = (np.arange(len(samples)) - len(samples) // 2) * step
+    far = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    contrast = np.clip(samples, -1000.0, 100.0) - LUNG_HU
+    core = max(float(contrast[far <= 0.5 * radius].mean()), 1.0)
+    dense = contrast > core / 2
+    shell = np.abs(far - (1.5 * radius + 1.0)) <= 0.6 * step + 0.3
+    outer = np.abs(far - (2.2 * radius + 2.0)) <= 0.6 * step + 0.3
+    joined = _joined(dense & allowed & (far <= 2.0 * radius + 2.0))
+    middle, least = _elongation(joined)
+    ball_samples = 4 / 3 * np.pi * (radius / step) ** 3
+    return np.array(
+        [
+            np.log(candidate.response),
+            np.log(radius),
+            core / 900.0,
+            float(np.clip(contrast[shell & allowed], -100, 900).mean() / core) if (shell & allowed).any() else 1.0,
+            float(np.percentile(contrast[shell], 90) / core),
+            float(dense[shell].mean()),
+            float((~allowed)[shell].mean()),
+            middle,
+            least,
+            float(np.log((joined.sum() + 1.0) / ball_samples)),
+            float(dense[outer].mean()),
+            float((contrast[far <= 2.5 * radius + 2] > 250.0).mean()),
+        ]
+    )
+
+
+def _joined(dense: Flags) -> Flags:
+    """Return the part that the middle of a cube lies in, or lies nearest to."""
+    found = label_components(dense, 26)
+    if not len(found.voxels):
+        return dense
+    middle = len(dense) // 2
+    near = found.labels[middle - 1 : middle + 2, middle - 1 : middle + 2, middle - 1 : middle + 2]
+    label = int(near.max()) or int(np.argmax(found.voxels)) + 1
+    return np.asarray(found.labels == label)
+
+
+def _elongation(inside: Flags | Floats) -> tuple[float, float]:
+    """Return the lengths of the second and the shortest axis of inertia over the longest."""
+    places = np.argwhere(inside)
+    if len(places) < 8:
+        return 1.0, 1.0
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(places.T)), 1e-6))
+    return float(values[1] / values[2]), float(values[0] / values[2])

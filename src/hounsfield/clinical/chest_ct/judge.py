@@ -132,7 +132,7 @@ def features_of(volume: Volume, lungs: Lungs, candidate: Candidate) -> Row:
 
 
 def _joined(dense: Flags) -> Flags:
-    """Return the part that the middle of a cube lies in, or lies nearest to."""
+    """Return the part within a sample of the middle of a cube, or else the largest."""
     found = label_components(dense, 26)
     if not len(found.voxels):
         return dense

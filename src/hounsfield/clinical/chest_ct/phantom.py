@@ -13,6 +13,8 @@ from hounsfield.core.volume import Volume
 
 Floats = npt.NDArray[Any]
 
+LUNG_HU = -860.0
+
 
 @dataclass(frozen=True)
 class Ball:
@@ -79,7 +81,7 @@ class ChestCt:
         array = np.full(geometry.shape, -1000.0, dtype=np.float32)
         array[:, (x[None, :] / 138) ** 2 + (y[:, None] / 98) ** 2 <= 1] = 30.0
         for side in (-1, 1):
-            array[_ellipsoid((x, y, z), (side * 66.0, 0.0, -8.0), (52.0, 74.0, 95.0))] = -860.0
+            array[_ellipsoid((x, y, z), (side * 66.0, 0.0, -8.0), (52.0, 74.0, 95.0))] = LUNG_HU
         array[:, (x[None, :]) ** 2 + (y[:, None] + 5) ** 2 <= 8.0**2] = -1000.0
         if self.vessels:
             _draw_vessels(array, (x, y, z), self.vessels, np.random.default_rng(self.seed))
@@ -106,7 +108,7 @@ def add_ball(array: npt.NDArray[np.floating], geometry: VolumeGeometry, ball: Ba
     centre = geometry.to_index([ball.centre_mm])[0]
     extent = np.ceil(reach / np.asarray(geometry.spacing_mm)).astype(int)
     start = np.maximum(np.rint(centre).astype(int) - extent, 0)
-    stop = np.minimum(np.rint(centre).astype(int) + extent + 1, geometry.shape)
+    stop = np.maximum(np.minimum(np.rint(centre).astype(int) + extent + 1, geometry.shape), start)
     parts = (2 * finer, finer, finer)
     fine = [
         np.arange(low * part, high * part) / part + (1 / part - 1) / 2
@@ -140,12 +142,14 @@ def _ellipsoid(lines: tuple[Floats, Floats, Floats], centre: Triple, radii: Trip
 def _draw_vessels(
     array: Floats, lines: tuple[Floats, Floats, Floats], trees: int, generator: np.random.Generator
 ) -> None:
-    """Draw trees of tubes that fork, from each hilum outward; only in air."""
+    """Draw trees of tubes that fork, from each hilum outward; only in the lungs, whose samples are ``LUNG_HU``."""
+    drawn = array.copy()
     for side in (-1.0, 1.0):
         for _ in range(trees):
             start = np.array([side * 28.0, generator.uniform(-15, 15), generator.uniform(-30, 20)])
             aim = np.array([side * generator.uniform(0.3, 1), generator.normal(0, 0.7), generator.normal(0, 0.8)])
-            _branch(array, lines, (start, aim / np.linalg.norm(aim), generator.uniform(3.5, 6.0)), generator)
+            _branch(drawn, lines, (start, aim / np.linalg.norm(aim), generator.uniform(3.5, 6.0)), generator)
+    np.copyto(array, drawn, where=array == LUNG_HU)
 
 
 Twig = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]
@@ -168,7 +172,7 @@ def _branch(array: Floats, lines: tuple[Floats, Floats, Floats], twig: Twig, gen
             near = [lines[k][low[k] : high[k]] - place[k] for k in range(3)]
             far = near[2][:, None, None] ** 2 + near[1][None, :, None] ** 2 + near[0][None, None, :] ** 2
             fullness = np.clip(radius + 0.5 - np.sqrt(far), 0, 1)
-            array[box] = np.maximum(array[box], -860 + 900 * fullness)
+            array[box] = np.maximum(array[box], LUNG_HU + 900 * fullness)
         for _ in range(2):
             turn = aim + generator.normal(0, 0.55, 3)
             waiting.append((start + aim * length, turn / np.linalg.norm(turn), radius * generator.uniform(0.55, 0.85)))

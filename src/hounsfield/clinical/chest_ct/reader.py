@@ -3,15 +3,15 @@
 from dataclasses import asdict, dataclass, replace
 
 from hounsfield.clinical.algorithm import algorithm_identity
-from hounsfield.clinical.chest_ct import words
+from hounsfield.clinical.chest_ct import judge, search, words
 from hounsfield.clinical.chest_ct.admission import lung_issues, scan_issues
 from hounsfield.clinical.chest_ct.conclusions import nodule_conclusions
 from hounsfield.clinical.chest_ct.findings import height_third, lung_finding, nodule_finding
-from hounsfield.clinical.chest_ct.judge import BallDetector, candidate_model
+from hounsfield.clinical.chest_ct.judge import CLOSELY, FEATURES, BallDetector, candidate_model
 from hounsfield.clinical.chest_ct.lungs import Lungs, find_lungs
 from hounsfield.clinical.chest_ct.measure import NoduleMeasures, measure_nodule
 from hounsfield.clinical.chest_ct.nodule import SETTINGS, segment_nodule
-from hounsfield.clinical.chest_ct.search import SCALES_MM, NoduleDetector
+from hounsfield.clinical.chest_ct.search import DENSEST_HU, LEAST_RESPONSE, MOST, SCALES_MM, NoduleDetector
 from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.subject import Reading, Subject, has_reject
 from hounsfield.clinical.task import Task
@@ -52,8 +52,21 @@ class Found:
 def identity() -> ModelIdentity:
     """Return who speaks: the algorithm with every parameter its answer depends on."""
     model = candidate_model()
-    parameters = {"nodule": asdict(SETTINGS), "scales_mm": SCALES_MM, "weights": model.weights.tolist()}
-    return algorithm_identity("lung-nodule-search", "chest-ct", {**parameters, "threshold": model.threshold})
+    parameters = {
+        "nodule": asdict(SETTINGS),
+        "scales_mm": SCALES_MM,
+        "least_response": LEAST_RESPONSE,
+        "densest_hu": DENSEST_HU,
+        "lung_hu": (search.LUNG_HU, judge.LUNG_HU),
+        "most": (MOST, CLOSELY, MOST_NODULES),
+        "sizes_mm": (SMALLEST_MM, LARGEST_MM),
+        "features": FEATURES,
+        "mean": model.mean.tolist(),
+        "spread": model.spread.tolist(),
+        "weights": model.weights.tolist(),
+        "threshold": model.threshold,
+    }
+    return algorithm_identity("lung-nodule-search", "chest-ct", parameters)
 
 
 def read_chest_ct(task: Task, desk: Desk, subject: Subject) -> Reading:

@@ -167,14 +167,16 @@ def test_the_plan_of_masks_follows_units_and_names_of_channels(facts, names, has
     assert any(reason.choice == "augment" for reason in found.reasons) is (has != "noise")
 
 
-def test_the_heart_keeps_the_augmentation_it_was_trained_with():
+def test_the_heart_is_trained_with_the_augmentation_of_its_recipe_and_never_mirrored():
     recipe = read_recipe(STARTERS / "cardiac-mri.toml")
     names = ("background", *(entry.name for entry in recipe.classes))
     table = replace(discs.table(), label_names=names)
     found = replace(FOUND, names_sides=True)
     named = make_mask_plan(TrainOptions(), recipe, found, table, 1)
-    plain = recipe.model_copy(update={"augment": None, "model": ModelFacts()})
-    assert named.augment == make_mask_plan(TrainOptions(), plain, found, table, 1).augment
+    assert recipe.augment
+    assert named.augment == tuple(recipe.augment)
+    turned = [kind for kind in named.augment if kind.kind == "affine"]
+    assert [(kind.flip_probability, kind.upside_down_probability) for kind in turned] == [(0.0, 0.0)]
 
 
 def test_the_fingerprint_reads_modality_of_pictures_manifests_and_headers(tmp_path):

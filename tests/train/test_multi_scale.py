@@ -23,7 +23,7 @@ from hounsfield.train.multi_scale import (  # noqa: E402
 from hounsfield.train.options import TrainOptions  # noqa: E402
 from hounsfield.train.plan import Plan, differences  # noqa: E402
 from hounsfield.train.recipe import Recipe  # noqa: E402
-from hounsfield.train.segmentation.patches import PatchBatch, draw_patches, drawn_patch, resized  # noqa: E402
+from hounsfield.train.segmentation.patches import UNKNOWN, PatchBatch, draw_patches, drawn_patch, resized  # noqa: E402
 from hounsfield.train.segmentation.planner import make_mask_plan  # noqa: E402
 from hounsfield.train.segmentation.way import Segmentation  # noqa: E402
 from tests.train import ways  # noqa: E402
@@ -144,7 +144,7 @@ def test_every_patch_comes_at_the_size_of_the_network():
         for batch in way.batches(0):
             assert batch.images.shape[2:] == patch
             assert batch.masks.shape[1:] == patch
-            assert set(batch.masks.unique().tolist()) <= {0, 1}
+            assert set(batch.masks.unique().tolist()) <= {UNKNOWN, 0, 1}
 
 
 def test_sides_are_drawn_within_their_shares_and_a_slice_stays_one():

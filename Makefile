@@ -23,7 +23,7 @@ BLIND_SPOT := src/hounsfield/prepare/data
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test fuzz check bench bench-images bench-radiomics docs starters starters-masks blind-spot clean
+.PHONY: help setup demo test fuzz check bench bench-images bench-learning bench-radiomics bench-nodules docs starters starters-masks blind-spot clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'

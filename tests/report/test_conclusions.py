@@ -88,6 +88,11 @@ def test_the_page_says_rule_inputs_and_source_in_both_languages(report, tmp_path
     assert "是" in chinese
 
 
+def test_rules_and_inputs_are_open_so_that_paper_shows_them(report, tmp_path):
+    shut = [values for tag, values in page_of(report, tmp_path).elements if tag == "details" and "open" not in values]
+    assert shut == []
+
+
 def test_options_stand_apart_and_are_no_orders(report, tmp_path):
     said, options = split_conclusions(report)
     assert [item.sentence.en for item in said] == ["Estimated risk of malignancy 10.4 %."]

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from hounsfield.clinical.chest_ct.airways import Airways
+from hounsfield.clinical.chest_ct.conclusions import brock_range
 from hounsfield.clinical.chest_ct.lungs import Lung, Lungs
 from hounsfield.clinical.chest_ct.measure import NoduleMeasures, NoduleType, measure_nodule
 from hounsfield.clinical.chest_ct.nodule import NoduleSettings, segment_nodule
 from hounsfield.clinical.chest_ct.phantom import Ball, add_ball
 from hounsfield.clinical.chest_ct.search import Candidate
+from hounsfield.clinical.facts import PatientFacts
 from hounsfield.core.finding import Laterality
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
@@ -205,3 +207,47 @@ def test_measuring_twice_gives_the_same() -> None:
     first = measured(what)
     measured.cache_clear()
     assert measured(what) == first
+
+
+def beside(what: Ball, wall_mm: float | None = None, has_vessel: bool = False) -> NoduleMeasures:
+    """Measure a nodule with a chest wall beyond a column, in mm beside its centre, or a vessel through it."""
+    volume, lungs = scene(what, 1.0, noise_hu=0.0)
+    array, closed = volume.array.copy(), lungs.lungs[0].closed.copy()
+    if wall_mm is not None:
+        beyond = np.arange(array.shape[2]) * PIXEL_MM > PLACE[0] + wall_mm
+        array[:, :, beyond], closed[:, :, beyond] = 40, False
+    if has_vessel:
+        z, y, _ = (round(float(place)) for place in volume.geometry.to_index([PLACE])[0])
+        array[z - 1 : z + 2, y - 1 : y + 2, :] = 40
+    lung = Lung(Laterality.LEFT, closed, closed)
+    freed = Lungs((lung,), lungs.airways, lungs.factors, lungs.spacing_mm)
+    nodule = segment_nodule(volume.with_array(array), freed, candidate_at(volume, what))
+    assert nodule is not None
+    return measure_nodule(nodule)
+
+
+def test_a_vessel_that_was_cut_off_is_not_outlined() -> None:
+    # the outline ran on along the vessel: 16.3 mm for a ball of 12
+    assert beside(ball(12.0), has_vessel=True).long_axis_mm == pytest.approx(12.0, abs=1.2)
+
+
+@pytest.mark.parametrize("wall_mm", [4.55, 3.15])
+def test_the_chest_wall_counts_into_no_nodule(wall_mm: float) -> None:
+    found = beside(ball(14.0), wall_mm=wall_mm)
+    # the wall begins at the edge of its first column; the cap that it leaves was up to 16 % too large
+    columns = np.arange(int(SIZE_MM / PIXEL_MM)) * PIXEL_MM
+    height = 7.0 + columns[columns > PLACE[0] + wall_mm][0] - PIXEL_MM / 2 - PLACE[0]
+    assert found.volume_mm3 == pytest.approx(np.pi * height**2 * (21.0 - height) / 3, rel=0.08)
+    assert found.long_axis_mm == pytest.approx(14.0, abs=0.5)
+    assert found.pleural_share > 0
+
+
+@pytest.mark.parametrize("excluding", [{"has_known_cancer": True}, {"is_immunosuppressed": True}, {"age_years": 30.0}])
+def test_brock_says_nothing_of_whom_it_does_not_hold_for(excluding: dict[str, object]) -> None:
+    known = {"age_years": 66.0, "sex": "F", "has_family_history_of_lung_cancer": True, "has_emphysema": False}
+    nodule = measured(ball(12.0))
+    assert brock_range(nodule, 1, PatientFacts.model_validate(known), "1.2").is_applied
+    said = brock_range(nodule, 1, PatientFacts.model_validate({**known, **excluding}), "1.2")
+    assert (said.result, said.missing) == ("", ())
+    assert "%" not in said.wording.en + said.wording.zh
+    assert said.wording.zh != said.wording.en

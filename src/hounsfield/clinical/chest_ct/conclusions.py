@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from hounsfield.clinical.chest_ct.measure import NoduleMeasures, NoduleType
 from hounsfield.clinical.facts import PatientFacts
 from hounsfield.clinical.rules import (
     brock,
+    brock_exclusions,
     fleischner_diameter_mm,
     fleischner_exclusions,
     fleischner_row,
@@ -117,7 +119,22 @@ def brock_range(measures: NoduleMeasures, count: int, facts: PatientFacts, track
         "nodule_count": max(count, 1),
         "has_spiculation": None,
     }
-    return _risk("brock-2b", brock, given, "age_years", tracking_uid)
+    found = _risk("brock-2b", brock, given, "age_years", tracking_uid)
+    reasons = brock_exclusions(facts)
+    return _excluded(found, "brock-2b", reasons, facts) if reasons else found
+
+
+def _excluded(found: Conclusion, name: str, reasons: tuple[str, ...], facts: PatientFacts) -> Conclusion:
+    """Return that a rule does not hold for a patient in place of its risk, with what was asked of the patient."""
+    row, rows = rule(name).row("not-applicable"), [rule(name).row(key) for key in reasons]
+    wording = Wording(
+        row.wording(reasons="; ".join(one.en for one in rows)).en,
+        row.wording(reasons="；".join(one.zh for one in rows)).zh,
+    )
+    asked = tuple(facts.fact(one) for one in ("has_known_cancer", "is_immunosuppressed"))
+    return replace(
+        found, rule=rule_source(name, *reasons), result="", wording=wording, inputs=(*found.inputs, *asked), missing=()
+    )
 
 
 def mayo_range(measures: NoduleMeasures, facts: PatientFacts, tracking_uid: str) -> Conclusion:

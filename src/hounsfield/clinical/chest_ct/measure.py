@@ -148,7 +148,8 @@ def polygons_at(nodule: Nodule, mask: Flags, level: float, index: int) -> tuple[
     if not mask[index].any():
         return ()
     near = distance_transform_edt(~mask[index]) <= 2.0
-    values = np.where(near, nodule.samples[index], min(nodule.lung_hu, level - 100.0)).astype(np.float64)
+    kept = mask[index] | (near & (nodule.samples[index] <= level))  # a vessel that was cut off lies near, but is dense
+    values = np.where(kept, nodule.samples[index], min(nodule.lung_hu, level - 100.0)).astype(np.float64)
     values = np.where(mask[index], np.maximum(values, level + 1e-3), values)
     lines = contourpy.contour_generator(nodule.lines[2], nodule.lines[1], values).lines(level)
     return tuple(sorted((np.asarray(line)[:, ::-1] for line in lines if len(line) > 3), key=len, reverse=True))

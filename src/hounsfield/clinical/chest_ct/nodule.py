@@ -52,7 +52,7 @@ class Nodule:
     """A nodule on a cube of one spacing.
 
     Attributes:
-        samples: the cube, HU.
+        samples: the cube, HU; what is no lung holds that of the lung around it.
         inside: the nodule.
         lines: (3, n) index of the volume along each axis of the cube.
         step_mm: distance of the samples.
@@ -115,7 +115,8 @@ def segment_nodule(
             inside, level = wider, (lung + halo) / 2
     if not inside.any():
         return None
-    return Nodule(samples, inside, lines, step, lung, core, level, _pleural(inside, allowed))
+    freed = np.where(allowed, samples, np.float32(lung))  # or the chest wall would count into border and volume
+    return Nodule(freed, inside, lines, step, lung, core, level, _pleural(inside, allowed))
 
 
 def _seed(samples: Floats, allowed: Flags, radius: float) -> tuple[int, int, int]:

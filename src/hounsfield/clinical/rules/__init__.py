@@ -99,6 +99,7 @@ from hounsfield.clinical.rules.heart_volumes import (
 from hounsfield.clinical.rules.lung import (
     NoduleFacts,
     brock_conclusion,
+    brock_exclusions,
     fleischner_conclusion,
     growth_conclusion,
     lung_rads_conclusion,
@@ -187,6 +188,7 @@ __all__ = [
     "body_surface_area",
     "brock",
     "brock_conclusion",
+    "brock_exclusions",
     "brock_parsimonious",
     "brock_without_spiculation",
     "bts_step",

@@ -71,7 +71,7 @@ def brock_conclusion(
     if missing_names(facts) or sex == "O" or not isinstance(size, float | int):
         return not_applied(ConclusionKind.RISK, "brock-2b", facts, (nodule.tracking_uid,))
 
-    if reasons := _out_of_brock(patient):
+    if reasons := brock_exclusions(patient):
         return _excluded(ConclusionKind.RISK, "brock-2b", reasons, facts, nodule)
 
     def risk(diameter: float) -> float:
@@ -206,7 +206,7 @@ def _risk(name: str, facts: tuple[Fact, ...], nodule: NoduleFacts, found: Interv
     return replace(said, rule=table.source(*used), result=f"{found.value:.4f}", measurement=number)
 
 
-def _out_of_brock(patient: PatientFacts) -> tuple[str, ...]:
+def brock_exclusions(patient: PatientFacts) -> tuple[str, ...]:
     """Return the rows that say why Brock does not hold for a patient; what is not known excludes nobody."""
     youngest = rule("brock-2b").number("not-applicable", "below_years")
     found = {

@@ -61,7 +61,7 @@ def find_airways(blocks: Floats, air: Flags, spacing: Spacing, *, is_head_last: 
 def _trachea(blocks: Floats, air: Flags, spacing: Spacing, is_head_last: bool) -> tuple[int, int, int] | None:
     """Return a block in the lumen of the trachea: a chain of round, dark cross-sections down from the head."""
     count = len(blocks)
-    order = range(count - 1, count // 2, -1) if is_head_last else range(count // 2)
+    order = range(count - 1, count - 1 - count // 2, -1) if is_head_last else range(count // 2)
     pixel_mm2 = spacing[1] * spacing[2]
     chain: list[tuple[int, int, int]] = []
     for index in order:

@@ -22,6 +22,7 @@ VERBS = (
     "convert",
     "prepare",
     "radiomics",
+    "segment",
     "maps",
     "data",
     "plan",

@@ -27,6 +27,7 @@ VERBS = (
     "prepare",
     "pretrain",
     "radiomics",
+    "segment",
     "synthesise",
     "train",
     "tune",

@@ -24,6 +24,7 @@ from hounsfield.cli import (
     prepare,
     pretrain,
     radiomics,
+    segment,
     synthesise,
     train,
     tune,
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
         index.index,
         prepare.prepare,
         radiomics.radiomics,
+        segment.segment,
         maps.maps,
     )
     for verb in (

@@ -27,6 +27,8 @@ IMAGE = (
     "ImagerPixelSpacing",
     "FrameOfReferenceUID",
     "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SliceThickness",
     "PatientOrientation",
     "BodyPartExamined",
     "Laterality",
@@ -76,9 +78,19 @@ def read_headers(report: Report, document: str) -> SourceHeaders:
         Unencodable: ``E604`` when the source is not DICOM, ``E601`` when a file is gone or cannot be read, ``E602``
             when an identifier cannot stand in a new object.
     """
-    series = report.series
-    if series is None or not series.instances or not series.is_dicom:
+    if report.series is None:
         raise Unencodable("E604", uid=report.study.study_instance_uid, document=document)
+    return series_headers(report.series, document)
+
+
+def series_headers(series: Series, document: str) -> SourceHeaders:
+    """Read the headers of a series again, as ``read_headers`` does.
+
+    Raises:
+        Unencodable: as ``read_headers``.
+    """
+    if not series.instances or not series.is_dicom:
+        raise Unencodable("E604", uid=series.study_instance_uid, document=document)
     return SourceHeaders(tuple(_read(instance, series, document) for instance in series.instances))
 
 

@@ -6,7 +6,7 @@ from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.reading import read_task
 from hounsfield.clinical.subject import Reading, Subject
 from hounsfield.clinical.task import Task
-from hounsfield.clinical.tasks import all_tasks, candidates, find_task
+from hounsfield.clinical.tasks import ON_REQUEST, all_tasks, candidates, find_task
 from hounsfield.core.codes import concept, concept_names
 from hounsfield.core.finding import Finding
 from hounsfield.core.quality import QualityIssue
@@ -84,7 +84,7 @@ def read_first_fitting(tasks: tuple[Task, ...], desk: Desk, subject: Subject) ->
 
 def reads_series(name: str) -> bool:
     """Whether the task of this name reads all volumes of a series together."""
-    return any(task.reads_series for task in all_tasks() if task.name == name)
+    return any(task.reads_series for task in (*all_tasks(), *ON_REQUEST) if task.name == name)
 
 
 def for_part(tasks: tuple[Task, ...], part: int) -> tuple[Task, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from hounsfield.core.prediction import Prediction
 from hounsfield.core.volume import Volume
 from hounsfield.model.interface import SequenceInterface
+from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.model.package import ModelPackage
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.registry import find_model
@@ -28,6 +29,7 @@ class Desk:
         self._folders = tuple(folders)
         self._threads = threads
         self._predictors: dict[str, Predictor] = {}
+        self._mask_predictors: dict[str, MaskPredictor] = {}
 
     def predictor(self, name: str) -> Predictor:
         """Return the predictor of a model by its name or file.
@@ -38,6 +40,16 @@ class Desk:
         if name not in self._predictors:
             self._predictors[name] = Predictor(find_model(name, self._folders), self._threads)
         return self._predictors[name]
+
+    def mask_predictor(self, name: str) -> MaskPredictor:
+        """Return the predictor of a model of masks by its name or file.
+
+        Raises:
+            ModelError: there is no such model, it is not fit, or it answers with a class an image.
+        """
+        if name not in self._mask_predictors:
+            self._mask_predictors[name] = MaskPredictor(find_model(name, self._folders), self._threads)
+        return self._mask_predictors[name]
 
     def package(self, name: str) -> ModelPackage:
         """Return the package of a model by its name or file."""

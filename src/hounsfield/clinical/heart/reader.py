@@ -1,0 +1,33 @@
+"""The heart task: short-axis MR, by what the series is; the rest is refused with a reason."""
+
+from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.heart import words
+from hounsfield.clinical.heart.short_axis import read_short_axis
+from hounsfield.clinical.subject import Reading, Subject
+from hounsfield.clinical.task import Task
+from hounsfield.errors import OutOfScope
+
+
+def read_heart(task: Task, desk: Desk, subject: Subject) -> Reading:
+    """Return what a series shows of the heart.
+
+    Raises:
+        OutOfScope: ``E520``, there is no volume.
+        ModelError: the model is missing or not fit.
+        PrepareError: a step of its manifest cannot be applied.
+    """
+    if subject.volume is None:
+        raise OutOfScope("E520", uid=subject.series.series_instance_uid, found=None, expected="a volume")
+    return read_short_axis(desk, subject)
+
+
+TASK = Task(
+    name="heart",
+    model="",
+    modalities=("MR",),
+    site=words.HEART,
+    takes_en="a short-axis cine MR stack of the heart, all phases in one series",
+    takes_zh="心脏短轴电影MR序列，所有时相在同一序列中",
+    reader=read_heart,
+    reads_series=True,
+)

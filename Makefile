@@ -23,7 +23,7 @@ BLIND_SPOT := src/hounsfield/prepare/data
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test fuzz check bench bench-images bench-learning bench-radiomics bench-nodules docs starters starters-masks blind-spot clean
+.PHONY: help setup demo test test-long fuzz check bench bench-images bench-learning bench-radiomics bench-nodules docs starters starters-masks blind-spot clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'
@@ -67,22 +67,27 @@ test: $(VENV)/.stamp-full ## run all tests; skipped ones are listed with their r
 	$(call say,"Running the tests on $(WORKERS) processes")
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -n $(WORKERS) -ra $(PYTEST_ARGS) $(TESTS)
 
+test-long: $(VENV)/.stamp-full ## the tests that take minutes: every example file as a series and a whole training on films
+	$(call say,"Long tests")
+	@HOUNSFIELD_LONG=all HOUNSFIELD_SWEEP=all OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) tests/image/test_sweep.py tests/train/test_run.py
+
 fuzz: $(VENV)/.stamp-full ## read a thousand files damaged on purpose: no crash, no hang, no growth of memory
 	$(call say,"Damaged files")
 	@HOUNSFIELD_FUZZ_FILES=$${HOUNSFIELD_FUZZ_FILES:-1000} $(BIN)/pytest -q tests/archive/test_fuzz.py tests/archive/test_fuzz_folders.py
 
+# The types are checked beside the tests: one after the other would leave a core idle for two minutes.
 check: $(VENV)/.stamp-full ## lint, format, types, floors, house meter, documentation
 	$(call say,"Lint (ruff)")
 	@$(BIN)/ruff check .
 	$(call say,"Format (ruff)")
 	@$(BIN)/ruff format --check --quiet .
-	$(call say,"Types (mypy --strict): up to a minute the first time")
-	@$(BIN)/mypy --strict src
-	$(call say,"Floors (import-linter)")
-	@$(BIN)/lint-imports --no-logo
-	$(call say,"House meter")
-	@$(BIN)/pytest -q tests/house
-	@$(MAKE) --no-print-directory docs
+	$(call say,"Types (mypy --strict) and floors (import-linter) beside house meter and documentation")
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; checked=yes; tested=yes; \
+	{ $(BIN)/mypy --strict src && $(BIN)/lint-imports --no-logo; } >"$$said" 2>&1 & types=$$!; \
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(WORKERS) tests/house tests/docs || tested=no; \
+	wait $$types || checked=no; \
+	cat "$$said"; \
+	[[ $$checked$$tested == yesyes ]]
 
 docs: $(VENV)/.stamp-full ## run the code of the documentation and check its links
 	$(call say,"Documentation: code blocks and links")

@@ -88,7 +88,7 @@ def test_members_are_packed_as_one_network(task: Task, tmp_path: Path) -> None:
 
 
 def test_what_a_package_cannot_take_is_refused_at_the_start(task: Task) -> None:
-    huge = with_network(task, NetworkSettings("vgg11", 2, 1, 224, 224, dense_width=4096))
+    huge = with_network(task, NetworkSettings("vgg11", 2, 1, 224, 224, dense_width=1400))
     with pytest.raises(ModelError) as caught:
         rehearse(huge)
     assert caught.value.code == "E512"

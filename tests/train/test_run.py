@@ -26,6 +26,7 @@ from hounsfield.train.options import TrainOptions, TrainResult  # noqa: E402
 from hounsfield.train.run import train  # noqa: E402
 from tests.train.tiny import blobs, write_folders, write_npz  # noqa: E402
 
+LONG = os.environ.get("HOUNSFIELD_LONG") == "all"
 QUICK = TrainOptions(epochs=3, batch_size=16, threads=1, learning_rate=3e-3)
 
 
@@ -320,13 +321,23 @@ def test_threads_that_wait_are_told_to_sleep_unless_someone_says_otherwise(monke
 
 
 @pytest.mark.timeout(900)
-def test_pneumonia_reaches_an_area_of_0_99_on_the_given_part(shared_data: Path, tmp_path: Path) -> None:
-    """Half a minute on two quiet cores; through the command line, which lets waiting threads sleep."""
+@pytest.mark.parametrize(
+    ("epochs", "auroc", "accuracy"),
+    [
+        (4, 0.97, 0.9),
+        pytest.param(14, 0.99, 0.93, marks=pytest.mark.skipif(not LONG, reason="minutes: HOUNSFIELD_LONG=all")),
+    ],
+)
+def test_pneumonia_is_learned_on_the_given_part(
+    shared_data: Path, tmp_path: Path, epochs: int, auroc: float, accuracy: float
+) -> None:
+    """Through the command line, which lets waiting threads sleep."""
     arguments = ["train", str(shared_data / "chest_xray_pneumonia"), "-o", str(tmp_path / "pneumonia.model")]
-    command = [sys.executable, "-m", "hounsfield", *arguments, "--epochs", "14", "--seed", "0", "--json", "--quiet"]
+    arguments += ["--epochs", str(epochs), "--seed", "0", "--json", "--quiet"]
+    command = [sys.executable, "-m", "hounsfield", *arguments]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     tuning = json.loads(done.stdout)["results"]["tuning"]
     assert tuning["n"] == 516
-    assert tuning["metrics"]["auroc"]["value"] >= 0.99
-    assert tuning["metrics"]["accuracy"]["value"] >= 0.93
+    assert tuning["metrics"]["auroc"]["value"] >= auroc
+    assert tuning["metrics"]["accuracy"]["value"] >= accuracy

@@ -169,8 +169,10 @@ def test_gate_lets_the_right_kinds_in_and_keeps_others_out(shared_data: Path) ->
     threshold = package.manifest.out_of_distribution
     assert threshold is not None
 
+    tables = {}  # reading a folder of thousands of images for each of them takes half a minute
+
     def passes(path: Path, kind: str) -> bool:
-        table = read_cases(path.parent.parent)
+        table = tables.get(path.parent.parent) or tables.setdefault(path.parent.parent, read_cases(path.parent.parent))
         case = next(case for case in table.cases if case.source.path == path)
         prepared, _ = apply_steps(steps, to_display(table.read_volume(case)))
         outputs = predictor.run(predictor.images_of(prepared))

@@ -22,7 +22,13 @@
     ├── ReportError
     │   └── Unencodable         a finding cannot be written in this form
     ├── SettingsError           a setting or an argument is wrong
-    └── DatasetError            a data set cannot be used for training or evaluation
+    ├── DatasetError            a data set cannot be used for training or evaluation
+    ├── AccessError             the service's doors
+    │   ├── Unauthenticated     nobody is known, or what was shown is not accepted
+    │   ├── Forbidden           somebody is known, and may not do this
+    │   ├── Throttled           too many attempts
+    │   └── BadRequest          the request itself is not acceptable, whoever sends it
+    └── AuditError              the audit log cannot be written, read or trusted
 
 The exit code of each class is what the command line returns: 1 run error, 2 usage, 3 refused input.
 """
@@ -154,3 +160,35 @@ class DatasetError(HounsfieldError):
     """A data set cannot be used for training or evaluation."""
 
     exit_code = 3
+
+
+class AccessError(HounsfieldError):
+    """The doors of the service do not work as they should."""
+
+
+class Unauthenticated(AccessError):
+    """Nobody is known, or what was shown is not accepted."""
+
+    exit_code = 3
+
+
+class Forbidden(AccessError):
+    """Somebody is known, and may not do this."""
+
+    exit_code = 3
+
+
+class Throttled(AccessError):
+    """Too many attempts."""
+
+    exit_code = 3
+
+
+class BadRequest(AccessError):
+    """The request itself is not acceptable, whoever sends it."""
+
+    exit_code = 3
+
+
+class AuditError(HounsfieldError):
+    """The audit log cannot be written, read or trusted."""

@@ -4,25 +4,40 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-from hounsfield import errors
-from hounsfield.errors import HounsfieldError
+from hounsfield.errors import (
+    ArchiveError,
+    AuditError,
+    BadRequest,
+    Conflict,
+    DatasetError,
+    Forbidden,
+    HounsfieldError,
+    ImageError,
+    ModelError,
+    NotFound,
+    Refused,
+    SettingsError,
+    Throttled,
+    Timeout,
+    Unauthenticated,
+)
 from hounsfield.messages import LANGUAGES, Language
 
 STATUS: Mapping[type[HounsfieldError], int] = {
-    errors.NotFound: 404,
-    errors.Refused: 422,
-    errors.Conflict: 409,
-    errors.Timeout: 504,
-    errors.ArchiveError: 503,
-    errors.ImageError: 422,
-    errors.ModelError: 422,
-    errors.DatasetError: 422,
-    errors.SettingsError: 422,
-    errors.BadRequest: 400,
-    errors.Unauthenticated: 401,
-    errors.Forbidden: 403,
-    errors.Throttled: 429,
-    errors.AuditError: 503,
+    NotFound: 404,
+    Refused: 422,
+    Conflict: 409,
+    Timeout: 504,
+    ArchiveError: 503,
+    ImageError: 422,
+    ModelError: 422,
+    DatasetError: 422,
+    SettingsError: 422,
+    BadRequest: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    Throttled: 429,
+    AuditError: 503,
     HounsfieldError: 500,
 }
 """The nearest class of an error's ancestors counts."""

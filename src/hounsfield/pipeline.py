@@ -21,6 +21,7 @@ from hounsfield.clinical.quality import checked_volume, inspect, unread
 from hounsfield.clinical.recognise import recognise
 from hounsfield.clinical.subject import Reading, Subject, has_reject
 from hounsfield.clinical.tasks import find_task
+from hounsfield.clinical.tumour.lesion_file import LesionFile
 from hounsfield.core.prediction import ModelIdentity
 from hounsfield.core.quality import Severity, issue_of
 from hounsfield.core.report import Provenance, Report, Status
@@ -52,6 +53,7 @@ class Options:
         threads: threads for running networks; 0 takes the cores of the machine.
         model_folders: folders with model packages, beside the starters.
         facts: what is known of the patient beside the headers, such as age, smoking and family history.
+        lesions: what a reader points at, for the task ``tumour``.
         limits: bounds on what is read; compressed pixels are decoded in a process of their own unless they say not.
         settings_digest: SHA-256 of the resolved settings, for provenance.
     """
@@ -63,6 +65,7 @@ class Options:
     threads: int = 0
     model_folders: tuple[Path, ...] = ()
     facts: PatientFacts = NO_FACTS
+    lesions: LesionFile | None = None
     limits: Limits = field(default_factory=lambda: Limits(isolated=True))
     settings_digest: str = ""
 
@@ -171,7 +174,7 @@ def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subje
     facts = options.facts.over(facts_of(study))
     for index, volume in enumerate(assembly.volumes):
         subject = inspect(study, series, volume, assembly.issues_of(index))
-        yield replace(subject, part=index, volumes=assembly.volumes, facts=facts)
+        yield replace(subject, part=index, volumes=assembly.volumes, facts=facts, lesions=options.lesions)
 
 
 def reports_of(subjects: Iterable[Subject], desk: Desk, options: Options) -> Iterator[Report]:

@@ -20,6 +20,10 @@ def analyse(
     facts: Annotated[
         Path | None, typer.Option("--facts", help="Patient facts: a TOML or JSON file, or a FHIR bundle.")
     ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option("--prompts", help="Lesions for the task tumour: clicks, boxes or masks, TOML or JSON."),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
     language: Tongue = None,
@@ -37,7 +41,7 @@ def analyse(
 
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
-    options = pipeline_options(settings, task=task, model=model, facts=facts)
+    options = pipeline_options(settings, task=task, model=model, facts=facts, prompts=prompts)
     with talk.progress(talk.label("analysing")) as progress:
         analysis = run(study, output, options, progress)
     data = studies_document(analysis.bundles, analysis.refused, settings.language)

@@ -11,15 +11,20 @@ if TYPE_CHECKING:
 
 
 def pipeline_options(
-    settings: "Settings", task: str | None = None, model: str | None = None, facts: "Path | None" = None
+    settings: "Settings",
+    task: str | None = None,
+    model: str | None = None,
+    facts: "Path | None" = None,
+    prompts: "Path | None" = None,
 ) -> "Options":
-    """Return the pipeline's options for the resolved settings, with the patient facts of a file.
+    """Return the pipeline's options for the resolved settings, with the patient facts and the lesions of files.
 
     Raises:
-        SettingsError: ``E260``, ``E261``, the file of facts cannot be used.
+        SettingsError: ``E260``, ``E261``, the file of facts cannot be used; ``E246``, that of lesions.
     """
     from hounsfield.archive.limits import Limits
     from hounsfield.clinical.facts import NO_FACTS, read_facts
+    from hounsfield.clinical.tumour.lesion_file import read_lesions
     from hounsfield.pipeline import Options
 
     return Options(
@@ -28,6 +33,7 @@ def pipeline_options(
         language=settings.language,
         threads=settings.threads,
         facts=read_facts(facts) if facts else NO_FACTS,
+        lesions=read_lesions(prompts) if prompts else None,
         model_folders=(settings.models_folder,) if settings.models_folder else (),
         limits=Limits(
             max_files=settings.max_files,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hounsfield.clinical.facts import NO_FACTS, PatientFacts
+from hounsfield.clinical.tumour.lesion_file import LesionFile
 from hounsfield.core.conclusion import Conclusion
 from hounsfield.core.finding import Finding
 from hounsfield.core.prediction import ModelIdentity
@@ -25,6 +26,7 @@ class Subject:
         part: which volume of its series this is, from 0.
         volumes: all volumes of the series that could be read, in their order: phases, echoes, b-values.
         facts: what is known of the patient.
+        lesions: what a reader points at, for the task that measures it; None for nothing.
         priors: earlier studies of the same patient, for comparison, oldest first.
     """
 
@@ -36,6 +38,7 @@ class Subject:
     part: int = 0
     volumes: tuple[Volume, ...] = ()
     facts: PatientFacts = NO_FACTS
+    lesions: LesionFile | None = None
     priors: tuple["Subject", ...] = ()
 
 

@@ -44,6 +44,7 @@ FROM_MEMORY = {
     "va": {"years-since-quitting"},
     "brock-1b": None,
     "mrecist": None,
+    "percist-1.0": None,
     "acr-actionable": None,
     "recist-1.1": {"measurable-thick-slices", "too-small", "overall-NE"},
     "li-rads-2018": {

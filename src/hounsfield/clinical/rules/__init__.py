@@ -165,6 +165,7 @@ from hounsfield.clinical.rules.tumours import (
     li_rads_conclusion,
     recist_conclusion,
 )
+from hounsfield.clinical.rules.uptake import percist_conclusion, percist_response, percist_threshold
 
 __all__ = [
     "Band",
@@ -269,6 +270,9 @@ __all__ = [
     "nodule_mass_mg",
     "not_applied",
     "options",
+    "percist_conclusion",
+    "percist_response",
+    "percist_threshold",
     "pi_rads_peripheral",
     "pi_rads_transition",
     "pku",

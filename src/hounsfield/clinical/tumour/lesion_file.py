@@ -25,6 +25,9 @@ class LesionEntry(BaseModel):
     organ: str = Field("", max_length=64, description="Lesions of one organ: at most two become targets.")
     is_node: bool = Field(default=False, description="A lymph node counts by its short axis.")
     role: Literal["measure", "target", "non-target", "new"] = "measure"
+    state: Literal["seen", "gone", "too-small"] = Field(
+        "seen", description="A target that is gone counts 0 mm, one too small to measure 5 mm."
+    )
     method: Method = Method.WALKER
     click: tuple[Triple, ...] = Field((), description="Slice, row, column indices from 0.")
     click_mm: tuple[Triple, ...] = Field((), description="x, y, z in LPS millimetres.")

@@ -18,7 +18,7 @@ from hounsfield.clinical.tumour.suv import Uptake
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quality import QualityIssue, Severity, issue_of
 from hounsfield.core.volume import Volume
-from hounsfield.errors import HounsfieldError, ImageError
+from hounsfield.errors import HounsfieldError, ImageError, NotFound
 
 Flags = npt.NDArray[np.bool_]
 
@@ -101,6 +101,8 @@ def _of_mask(path: Path, geometry: VolumeGeometry, label: int | None) -> Iterato
 
 
 def _is_object(path: Path) -> bool:
+    if not path.is_file():
+        raise NotFound("E100", path=path.name)
     with path.open("rb") as stream:
         return stream.read(132)[128:] == b"DICM"
 

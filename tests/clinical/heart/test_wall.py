@@ -53,9 +53,14 @@ def test_the_base_of_a_drawn_heart_has_the_wall_that_was_drawn(wall_mm):
 @pytest.mark.parametrize(
     ("middle", "segments"),
     [
-        (-30.0, {2, 8}), (30.0, {3, 9}), (90.0, {4, 10, 15}), (150.0, {5, 11}), (210.0, {6, 12}), (270.0, {1, 7, 13}),
+        (-30.0, {2, 8}),
+        (30.0, {3, 9}),
+        (90.0, {4, 10, 15}),
+        (150.0, {5, 11}),
+        (210.0, {6, 12}),
+        (270.0, {1, 7, 13}),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("septum", [180.0, 120.0, 235.0])
 def test_a_thin_sector_is_found_in_its_segments(middle, segments, septum):
     """Down the rows is away from the front, so with the septum on the left its anterior half is the upper one."""

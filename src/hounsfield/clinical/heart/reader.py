@@ -1,7 +1,8 @@
-"""The heart task: short-axis MR, by what the series is; the rest is refused with a reason."""
+"""The heart task: short-axis MR or coronary calcium on CT, by what the series is; the rest is refused with a reason."""
 
 from hounsfield.clinical.desk import Desk
 from hounsfield.clinical.heart import words
+from hounsfield.clinical.heart.calcium_reading import read_calcium
 from hounsfield.clinical.heart.short_axis import read_short_axis
 from hounsfield.clinical.subject import Reading, Subject
 from hounsfield.clinical.task import Task
@@ -18,16 +19,18 @@ def read_heart(task: Task, desk: Desk, subject: Subject) -> Reading:
     """
     if subject.volume is None:
         raise OutOfScope("E520", uid=subject.series.series_instance_uid, found=None, expected="a volume")
+    if subject.series.modality == "CT":
+        return read_calcium(subject)
     return read_short_axis(desk, subject)
 
 
 TASK = Task(
     name="heart",
     model="",
-    modalities=("MR",),
+    modalities=("MR", "CT"),
     site=words.HEART,
-    takes_en="a short-axis cine MR stack of the heart, all phases in one series",
-    takes_zh="心脏短轴电影MR序列，所有时相在同一序列中",
+    takes_en="a short-axis cine MR stack with all phases in one series, or a gated 3 mm CT without contrast",
+    takes_zh="心脏短轴电影MR序列（所有时相在同一序列中），或3毫米层厚的心电门控平扫CT",
     reader=read_heart,
     reads_series=True,
 )

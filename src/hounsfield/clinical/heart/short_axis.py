@@ -18,6 +18,7 @@ from hounsfield.clinical.heart.chambers import LEFT, MUSCLE
 from hounsfield.clinical.heart.charts import bulls_eye, volume_chart
 from hounsfield.clinical.heart.cycle import Cycle, cycle_of, thickening_percent
 from hounsfield.clinical.heart.findings import Beat, chamber_findings, stated_error, wall_findings
+from hounsfield.clinical.heart.images import key_image
 from hounsfield.clinical.heart.segment import segment_phases
 from hounsfield.clinical.heart.wall import WallMeasures
 from hounsfield.clinical.rules import cardiac_output
@@ -30,7 +31,6 @@ from hounsfield.core.quality import QualityIssue, Severity
 from hounsfield.core.quantities import MILLILITRE, PERCENT
 from hounsfield.core.report import Chart, KeyImage
 from hounsfield.core.volume import SliceAxis, Volume
-from hounsfield.image.display import to_greyscale_pixels
 from hounsfield.model.manifest import Manifest
 
 MODEL = "cardiac-mri"
@@ -185,14 +185,7 @@ def key_images(beat: Beat) -> tuple[KeyImage, ...]:
     middle = int((phase.labels == LEFT).sum(axis=(1, 2)).argmax())
     slices = dict.fromkeys((middle, held[len(held) // 4], held[3 * len(held) // 4]))
     ends = dict.fromkeys((beat.cycle.diastole, beat.cycle.systole))
-    return tuple(_image(beat.volumes[end], index) for index in slices for end in ends)
-
-
-def _image(volume: Volume, slice_index: int) -> KeyImage:
-    source = volume.source_of(slice_index)
-    uid, frame = (source[0].sop_instance_uid, source[1]) if source else ("", slice_index)
-    ratio = volume.geometry.row_spacing_mm / volume.geometry.column_spacing_mm
-    return KeyImage(to_greyscale_pixels(volume, slice_index), None, uid, frame + 1, ratio)
+    return tuple(key_image(beat.volumes[end], index) for index in slices for end in ends)
 
 
 def _refused(issues: tuple[QualityIssue, ...], volume: Volume, model: ModelIdentity, uid: str) -> Reading:
@@ -204,7 +197,7 @@ def _refused(issues: tuple[QualityIssue, ...], volume: Volume, model: ModelIdent
         None,
         model,
     )
-    return Reading((unseen,), issues, (model,), (_image(volume, volume.geometry.shape[0] // 2),))
+    return Reading((unseen,), issues, (model,), (key_image(volume, volume.geometry.shape[0] // 2),))
 
 
 def _limits(manifest: Manifest) -> tuple[tuple[str, str], ...]:

@@ -1,9 +1,12 @@
 """Coded words of the heart task: SNOMED CT, LOINC and DICOM where they have one, local codes elsewhere."""
 
 from hounsfield.core.codes import PRIVATE_SCHEME, CodedConcept
-from hounsfield.core.quantities import Unit
+from hounsfield.core.quantities import Quantity, Unit
 
 GRAM = Unit("g", "gram")
+MILLIGRAM = Unit("mg", "milligram")
+NO_UNIT = Unit("1", "no units")
+HOUNSFIELD = Quantity.HOUNSFIELD.unit
 LITRE_PER_MINUTE = Unit("l/min", "liter per minute")
 
 
@@ -30,6 +33,11 @@ STROKE_VOLUME = CodedConcept("90096001", "SCT", "Stroke Volume", "每搏输出�
 RV_STROKE_VOLUME = CodedConcept("429483009", "SCT", "RV Stroke Volume", "右心室每搏输出量")
 CARDIAC_OUTPUT = CodedConcept("82799009", "SCT", "Cardiac Output", "心输出量")
 LV_MASS = CodedConcept("18087-7", "LN", "Left Ventricle Mass", "左心室质量")
+
+CALCIUM = CodedConcept("450360000", "SCT", "Coronary artery calcium score", "冠状动脉钙化积分")
+AGATSTON = CodedConcept("112058", "DCM", "Calcium score", "Agatston钙化积分")
+CALCIUM_VOLUME = CodedConcept("122660", "DCM", "Calcium Volume", "钙化体积")
+CALCIUM_MASS = CodedConcept("122661", "DCM", "Calcium Mass", "钙化质量")
 
 WALL_THICKNESS = CodedConcept("122445", "DCM", "Wall Thickness", "室壁厚度（舒张末期）")
 END_SYSTOLIC_THICKNESS = _local("WALL_ES_THICK", "Wall thickness at end-systole", "室壁厚度（收缩末期）")

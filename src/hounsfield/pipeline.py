@@ -163,15 +163,15 @@ def look(archive: LocalArchive, options: Options, progress: Progress | None = No
 
 
 def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subject]:
+    facts = options.facts.over(facts_of(study))
     try:
         assembly = assemble(series, pixel_limits(options.limits))
     except ImageError as error:
-        yield unread(study, series, (issue_of(error),))
+        yield replace(unread(study, series, (issue_of(error),)), facts=facts)
         return
     failed = tuple(issue for issue in assembly.issues if issue.facts.get("volume") == 0)
     if failed:
         yield unread(study, series, failed)
-    facts = options.facts.over(facts_of(study))
     for index, volume in enumerate(assembly.volumes):
         subject = inspect(study, series, volume, assembly.issues_of(index))
         yield replace(subject, part=index, volumes=assembly.volumes, facts=facts, lesions=options.lesions)
@@ -195,7 +195,10 @@ def ask(subject: Subject, desk: Desk, options: Options) -> Report:
     started, name = _now(), options.task or ""
     try:
         tasks = for_part(tasks_for(subject.series, desk, options.task, options.model), subject.part)
-        if subject.volume is None or has_reject(subject.issues):
+        documented = tuple(task for task in tasks if subject.series.modality in task.documents)
+        if documented:
+            subject = replace(subject, volume=None, issues=())
+        if not documented and (subject.volume is None or has_reject(subject.issues)):
             reading = not_asked(tasks, desk)
             status = Status.REFUSED
         else:

@@ -39,6 +39,22 @@ class LaboratoryValue(BaseModel):
     unit: str = Field(min_length=1, max_length=64)
 
 
+class Contour(BaseModel):
+    """The inner border of the left ventricle on an apical view, drawn by a person.
+
+    Attributes:
+        view: four chambers or two.
+        phase: end-diastole or end-systole.
+        points_mm: x and y along the border, from one end of the mitral ring over the apex to the other.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    view: Literal["four-chamber", "two-chamber"]
+    phase: Literal["diastole", "systole"]
+    points_mm: Annotated[list[tuple[float, float]], Field(min_length=5, max_length=2000)]
+
+
 class PatientFacts(BaseModel):
     """Facts about a patient at the time of a study; unknown keys are refused.
 
@@ -64,6 +80,8 @@ class PatientFacts(BaseModel):
     is_screening: bool | None = Field(None, description="The study was made for lung cancer screening.")
     is_at_risk_of_liver_cancer: bool | None = None
     laboratory: dict[Annotated[str, Field(max_length=64)], LaboratoryValue] = {}
+    measurements: dict[str, LaboratoryValue] = Field({}, description="Measures of the heart by echocardiography.")
+    contours: list[Contour] = Field([], description="Borders of the left ventricle on apical views.")
     origins: dict[str, str] = Field({}, description="Where each fact comes from: DICOM, file, FHIR.")
 
     def fact(self, name: str) -> Fact:
@@ -76,7 +94,9 @@ class PatientFacts(BaseModel):
         mine, theirs = self._known(), other._known()
         origins = {**other.origins, **self.origins}
         laboratory = {**other.laboratory, **self.laboratory}
-        return PatientFacts(**{**theirs, **mine, "laboratory": laboratory, "origins": origins})
+        merged = {"laboratory": laboratory, "measurements": {**other.measurements, **self.measurements}}
+        contours = self.contours or other.contours
+        return PatientFacts(**{**theirs, **mine, **merged, "contours": contours, "origins": origins})
 
     def _known(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in PatientFacts.model_fields}

@@ -31,6 +31,7 @@ class Task:
         reader: how it is answered; None asks the model for its classes.
         stated_parts: body parts, as the header states them, without which the task is not asked of its own accord; for
             models that no gate keeps from other images. Empty asks by the modality alone.
+        documents: modalities of objects without images that it reads, such as ``SR``.
         reads_series: whether all volumes of a series (phases, views) are read together and answered once.
     """
 
@@ -43,6 +44,7 @@ class Task:
     reader: Reader | None = None
     reads_series: bool = False
     stated_parts: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
 
     def takes(self, language: Language = "en") -> str:
         """Return what the task takes, in a language."""

@@ -21,6 +21,7 @@ RIGHT_VENTRICLE = CodedConcept("53085002", "SCT", "Right ventricle", "右心室"
 LEFT_MEASURES = _local("LV_MEASURES", "Left ventricle, as measured", "左心室（测量值）")
 RIGHT_MEASURES = _local("RV_MEASURES", "Right ventricle, as measured", "右心室（测量值）")
 MUSCLE_MEASURES = _local("MUSCLE_MEASURES", "Muscle of the left ventricle, as measured", "左心室心肌（测量值）")
+ECHO = _local("ECHO_MEASURES", "Echocardiography, as measured", "超声心动图（测量值）")
 SEGMENT_MEASURES = _local("WALL_SEGMENT", "Segment of the wall, as measured", "室壁节段（测量值）")
 
 LV_EDV = CodedConcept("8821-1", "LN", "Left Ventricular ED Volume", "左心室舒张末期容积")

@@ -71,12 +71,15 @@ def test_phases_and_views_are_sorted_out():
     assert volumes_of_contours([]) == {}
 
 
-@pytest.mark.parametrize("points", [
-    [(0.0, 0.0)] * 6,
-    [(0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (0.0, 3.0), (0.0, 4.0)],
-    [(0.0, 0.0), (1.0, 1.0)],
-    [(0.0, 0.0), (float("nan"), 1.0), (1.0, 2.0), (2.0, 1.0), (3.0, 0.0)],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(0.0, 0.0)] * 6,
+        [(0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (0.0, 3.0), (0.0, 4.0)],
+        [(0.0, 0.0), (1.0, 1.0)],
+        [(0.0, 0.0), (float("nan"), 1.0), (1.0, 2.0), (2.0, 1.0), (3.0, 0.0)],
+    ],
+)
 def test_a_border_without_area_is_refused(points):
     with pytest.raises(SettingsError) as caught:
         apical_view(points)

@@ -1,4 +1,4 @@
-"""Grades of chambers: every row of the table of ASE/EACVI 2015 at its edges, by sex, with inputs and what is missing."""
+"""Grades of chambers: every row of the table of ASE/EACVI 2015 at its edges, by sex; inputs and what is missing."""
 
 import re
 

@@ -53,7 +53,7 @@ VECTORS = [  # reference sheet 2.1, 2.2, 2.4, 2.5
     ({"mitral_e": 80, "septal_e_prime": 5}, "septal_e_ratio", 16.0, 1e-9),
     ({"lv_end_diastolic_volume": 118.2, "lv_end_systolic_volume": 41.0}, "lv_ejection_fraction", 65.3, 0.05),
     ({"lvot_diameter": 20, "lvot_vti": 20}, "doppler_stroke_volume", 62.83, 0.01),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("numbers", "name", "expected", "tolerance"), VECTORS, ids=[row[1] for row in VECTORS])
@@ -73,11 +73,19 @@ def test_what_was_given_is_not_worked_out_again_and_steps_follow_each_other():
     assert "mitral_orifice" not in derive(given(mitral_orifice=0.3, **numbers))
 
 
-@pytest.mark.parametrize(("name", "value", "unit", "expected"), [
-    ("lv_diastolic_diameter", 5.2, "cm", 52.0), ("mitral_e", 0.8, "m/s", 80.0), ("aortic_velocity", 410, "cm/s", 4.1),
-    ("mitral_deceleration", 0.18, "s", 180.0), ("mitral_orifice", 35, "mm2", 0.35), ("la_volume", 60, "cm3", 60.0),
-    ("aortic_mean_gradient", 42, "mmHg", 42.0), ("aortic_vti", 800, "mm", 80.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value", "unit", "expected"),
+    [
+        ("lv_diastolic_diameter", 5.2, "cm", 52.0),
+        ("mitral_e", 0.8, "m/s", 80.0),
+        ("aortic_velocity", 410, "cm/s", 4.1),
+        ("mitral_deceleration", 0.18, "s", 180.0),
+        ("mitral_orifice", 35, "mm2", 0.35),
+        ("la_volume", 60, "cm3", 60.0),
+        ("aortic_mean_gradient", 42, "mmHg", 42.0),
+        ("aortic_vti", 800, "mm", 80.0),
+    ],
+)
 def test_units_are_brought_to_the_measure(name, value, unit, expected):
     assert echo_value(name, value, unit, "file").value == pytest.approx(expected)
 
@@ -151,10 +159,14 @@ def test_a_report_is_read_by_code_at_any_depth():
     )
 
 
-@pytest.mark.parametrize(("name", "site", "measure"), [
-    (SITE, ("34202007", "SCT"), "aortic_velocity"), (OLD_SITE, ("T-35400", "SRT"), "aortic_velocity"),
-    (SITE, ("13418002", "SCT"), "lvot_velocity"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "site", "measure"),
+    [
+        (SITE, ("34202007", "SCT"), "aortic_velocity"),
+        (OLD_SITE, ("T-35400", "SRT"), "aortic_velocity"),
+        (SITE, ("13418002", "SCT"), "lvot_velocity"),
+    ],
+)
 def test_a_general_code_is_told_by_its_place(name, site, measure):
     inside = container(coded(name, site), number(("11726-7",), 4.2, "m/s"))
     assert numbers_of(inside) == {measure: 4.2}
@@ -259,10 +271,12 @@ def test_drawn_borders_replace_volumes_and_foreshortening_is_said():
     contours = [
         {"view": view, "phase": phase, "points_mm": half_ellipse(radius, height)}
         for view, phase, radius, height in (
-            ("four-chamber", "diastole", 25, 80), ("two-chamber", "diastole", 25, 70),
-            ("four-chamber", "systole", 18, 75), ("two-chamber", "systole", 18, 75),
+            ("four-chamber", "diastole", 25, 80),
+            ("two-chamber", "diastole", 25, 70),
+            ("four-chamber", "systole", 18, 75),
+            ("two-chamber", "systole", 18, 75),
         )
-    ]  # fmt: skip
+    ]
     old = {"lv_ejection_fraction": {"value": 20, "unit": "%"}}
     found = read_echo(subject_of(PatientFacts.model_validate({"contours": contours, "measurements": old})))
     values = {item.concept.value: item.value for item in found.findings[0].measurements}
@@ -278,18 +292,24 @@ def test_nothing_known_is_refused():
     assert not found.conclusions
 
 
-@pytest.mark.parametrize(("numbers", "name", "result"), [
-    ({"aortic_velocity": 4.2, "aortic_mean_gradient": 45}, "aortic-stenosis-2017", "severe"),
-    ({"aortic_velocity": 2.8}, "aortic-stenosis-2017", "mild"),
-    ({"aortic_velocity": 3.4, "lvot_diameter": 20, "lvot_vti": 20, "aortic_vti": 80}, "aortic-stenosis-2017",
-     "moderate to severe"),
-    ({"mitral_orifice": 0.42}, "mitral-regurgitation-2017", "severe"),
-    ({"mitral_orifice": 0.25, "mitral_regurgitant_volume": 35}, "mitral-regurgitation-2017", "moderate"),
-    ({"aortic_jet_half_time": 180}, "aortic-regurgitation-2017", "severe"),
-    ({"aortic_vena_contracta": 2.0}, "aortic-regurgitation-2017", "mild"),
-    ({"tricuspid_vena_contracta": 8.0}, "tricuspid-regurgitation-2017", "severe"),
-    ({"mitral_half_time": 160}, "mitral-stenosis-2020", "severe"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("numbers", "name", "result"),
+    [
+        ({"aortic_velocity": 4.2, "aortic_mean_gradient": 45}, "aortic-stenosis-2017", "severe"),
+        ({"aortic_velocity": 2.8}, "aortic-stenosis-2017", "mild"),
+        (
+            {"aortic_velocity": 3.4, "lvot_diameter": 20, "lvot_vti": 20, "aortic_vti": 80},
+            "aortic-stenosis-2017",
+            "moderate to severe",
+        ),
+        ({"mitral_orifice": 0.42}, "mitral-regurgitation-2017", "severe"),
+        ({"mitral_orifice": 0.25, "mitral_regurgitant_volume": 35}, "mitral-regurgitation-2017", "moderate"),
+        ({"aortic_jet_half_time": 180}, "aortic-regurgitation-2017", "severe"),
+        ({"aortic_vena_contracta": 2.0}, "aortic-regurgitation-2017", "mild"),
+        ({"tricuspid_vena_contracta": 8.0}, "tricuspid-regurgitation-2017", "severe"),
+        ({"mitral_half_time": 160}, "mitral-stenosis-2020", "severe"),
+    ],
+)
 def test_valves_are_graded_by_their_tables(numbers, name, result):
     (found,) = valves(echo_of(**numbers), ("u",))
     assert (found.rule.name, found.result) == (name, result)
@@ -304,13 +324,20 @@ def test_valves_of_which_nothing_was_measured_are_not_graded():
     assert valves(echo_of(lv_diastolic_diameter=50), ()) == ()
 
 
-@pytest.mark.parametrize(("numbers", "results"), [
-    ({"mitral_e": 90, "mitral_a": 40, "septal_e_prime": 5, "lateral_e_prime": 6, "tricuspid_velocity": 3.0},
-     ["dysfunction", "3", "marker"]),
-    ({"mitral_e": 60, "mitral_a": 70, "septal_e_prime": 9, "lateral_e_prime": 12, "tricuspid_velocity": 2.2},
-     ["none", "none"]),
-    ({"mitral_e": 60}, ["", ""]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("numbers", "results"),
+    [
+        (
+            {"mitral_e": 90, "mitral_a": 40, "septal_e_prime": 5, "lateral_e_prime": 6, "tricuspid_velocity": 3.0},
+            ["dysfunction", "3", "marker"],
+        ),
+        (
+            {"mitral_e": 60, "mitral_a": 70, "septal_e_prime": 9, "lateral_e_prime": 12, "tricuspid_velocity": 2.2},
+            ["none", "none"],
+        ),
+        ({"mitral_e": 60}, ["", ""]),
+    ],
+)
 def test_filling_by_the_criteria(numbers, results):
     found = filling(echo_of(**numbers), ())
     assert [item.result for item in found] == results
@@ -325,10 +352,15 @@ def test_filling_is_not_asked_where_nothing_of_it_is_known():
     assert filling_of(echo_of(NO_FACTS, la_volume=70)).la_volume_index_ml_m2 is None
 
 
-@pytest.mark.parametrize(("walls", "diameter", "key"), [
-    (9, 50, "unremarkable"), (11, 42, "concentric-remodelling"), (14, 48, "concentric-hypertrophy"),
-    (11, 64, "eccentric-hypertrophy"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("walls", "diameter", "key"),
+    [
+        (9, 50, "unremarkable"),
+        (11, 42, "concentric-remodelling"),
+        (14, 48, "concentric-hypertrophy"),
+        (11, 64, "eccentric-hypertrophy"),
+    ],
+)
 def test_geometry_by_thickness_and_mass(walls, diameter, key):
     numbers = {"septum_diastolic": walls, "posterior_wall_diastolic": walls, "lv_diastolic_diameter": diameter}
     (found,) = geometry(echo_of(**numbers), ())

@@ -69,7 +69,7 @@ class Alignment:
     def to_earlier(self, points_mm: Points) -> Points:
         """Take (n, 3) points of the later patient frame to the earlier one."""
         matrix = np.asarray(self.matrix)
-        moved = points_mm @ matrix[:3, :3].T + matrix[:3, 3]
+        moved = np.asarray(points_mm @ matrix[:3, :3].T + matrix[:3, 3], np.float64)
         return moved if self.displacements is None else moved + self.displacements.at(points_mm)
 
     def to_later(self, points_mm: Points) -> Points:

@@ -40,6 +40,19 @@ class Settings(BaseModel):
         description="Decode compressed pixels in a process of their own, which a damaged file may crash without harm.",
     )
     max_files: int = Field(50_000, ge=1, description="Largest number of files taken from one folder or zip file.")
+    store_folder: Path | None = Field(
+        None, description="Folder of the service's store; one of the user's own by default."
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="Address that the service listens on.")
+    port: int = Field(8042, ge=0, le=65535, description="Port that the service listens on; 0 takes a free one.")
+    hosts: str = Field("", description="Further names that the service answers to, separated by commas.")
+    tls_certificate: Path | None = Field(None, description="Certificate chain of the service, PEM.")
+    tls_key: Path | None = Field(None, description="Key of the certificate, PEM.")
+    behind_proxy: bool = Field(False, description="A proxy before the service gives TLS, and alone can reach it.")
+    oidc_issuer: str = Field("", description="OpenID Connect issuer whose tokens are accepted; none by default.")
+    oidc_audience: str = Field("", description="What these tokens must be made for.")
+    oidc_keys: Path | None = Field(None, description="File with the issuer's public keys, a JWKS.")
+    audit_strict: bool = Field(False, description="Refuse reading too while the audit log cannot be written.")
 
     def digest(self) -> str:
         """Return the SHA-256 of the resolved settings, for provenance."""
@@ -77,6 +90,14 @@ def read_settings(
         raise SettingsError(
             "E701", name=name, found=first.get("input"), expected=first["msg"], known=", ".join(fields)
         ) from error
+
+
+def store_folder(settings: Settings, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the store: that of the settings, else one in the user's data folder (XDG)."""
+    if settings.store_folder is not None:
+        return settings.store_folder
+    data = (os.environ if environment is None else environment).get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "hounsfield" / "store"
 
 
 def spoken_language(flag: str | None = None) -> Language:

@@ -36,6 +36,9 @@ VERBS = (
     "evaluate",
     "compare",
     "models",
+    "serve",
+    "user",
+    "audit",
     "info",
     "demo",
 )

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "hounsfield"
 MAIN_PATH = "cases clinical cli core demo evaluate finding image metrics model pipeline prepare report settings train"
 VERBS = (
     "analyse",
+    "audit",
     "check",
     "compare",
     "convert",
@@ -27,10 +28,12 @@ VERBS = (
     "prepare",
     "pretrain",
     "radiomics",
+    "serve",
     "segment",
     "synthesise",
     "train",
     "tune",
+    "user",
 )
 
 

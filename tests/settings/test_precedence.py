@@ -16,7 +16,19 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "max_archive_bytes": (5000, 6000, 7000),
     "isolated": (False, True, False),
     "models_folder": ("/file", "/variable", "/flag"),
+    "store_folder": ("/file", "/variable", "/flag"),
+    "host": ("::1", "10.0.0.1", "0.0.0.0"),
+    "port": (1, 2, 3),
+    "hosts": ("a", "b", "c,d"),
+    "tls_certificate": ("/file", "/variable", "/flag"),
+    "tls_key": ("/file", "/variable", "/flag"),
+    "behind_proxy": (True, False, True),
+    "oidc_issuer": ("https://a", "https://b", "https://c"),
+    "oidc_audience": ("a", "b", "c"),
+    "oidc_keys": ("/file", "/variable", "/flag"),
+    "audit_strict": (True, False, True),
 }
+PATHS = {"models_folder", "store_folder", "tls_certificate", "tls_key", "oidc_keys"}
 """What the file, the variable and the flag say."""
 SOURCES = list(itertools.product([False, True], repeat=3))
 
@@ -44,7 +56,7 @@ def test_the_strongest_source_that_speaks_wins(tmp_path: Path, key: str, speakin
     found = read(tmp_path, key, speaking)
     said = [value for value, speaks in zip(VALUES[key], speaking, strict=True) if speaks]
     expected = said[-1] if said else getattr(Settings(), key)
-    assert getattr(found, key) == (Path(str(expected)) if key == "models_folder" and said else expected)
+    assert getattr(found, key) == (Path(str(expected)) if key in PATHS and said else expected)
     others = Settings.model_fields.keys() - {key}
     assert all(getattr(found, other) == getattr(Settings(), other) for other in others)
 
@@ -62,6 +74,9 @@ def test_an_empty_variable_says_nothing(tmp_path: Path, key: str):
         ("threads", "1.5"),
         ("language", "EN"),
         ("max_files", "0"),
+        ("port", "65536"),
+        ("port", "-1"),
+        ("behind_proxy", "perhaps"),
         ("max_pixel_bytes", "1023"),
         ("max_archive_bytes", "a lot"),
         ("isolated", "perhaps"),

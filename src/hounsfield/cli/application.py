@@ -7,6 +7,7 @@ import typer
 from hounsfield import __version__
 from hounsfield.cli import (
     analyse,
+    audit,
     check,
     compare,
     convert,
@@ -25,9 +26,11 @@ from hounsfield.cli import (
     pretrain,
     radiomics,
     segment,
+    serve,
     synthesise,
     train,
     tune,
+    user,
 )
 
 HELP = """Medical images from a folder of scans to a finding a doctor can check.
@@ -71,6 +74,9 @@ def build() -> typer.Typer:
         evaluate.evaluate,
         compare.compare,
         models.models,
+        serve.serve,
+        user.user,
+        audit.audit,
         info.info,
         demo.demo,
     ):

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 from hounsfield import __version__
 from hounsfield.errors import AccessError, BadRequest, HounsfieldError, NotFound
 from hounsfield.service.access.policy import Scope
+from hounsfield.service.audit.events import Event
+from hounsfield.service.audit.record import Entry
 from hounsfield.service.desk import Desk
 from hounsfield.service.edge import Edge
 from hounsfield.service.problems import language_of, problem
@@ -76,7 +78,10 @@ def _life(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         yield
-        desk.close()
+        try:
+            desk.recorder.scribe.write(Entry(Event.SERVICE_STOP, actor="service"))
+        finally:
+            desk.close()
 
     return life
 

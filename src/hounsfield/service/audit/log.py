@@ -144,6 +144,23 @@ class AuditLog:
             ).fetchall()
         return [_parsed(sequence, body) for sequence, body in rows]
 
+    def read_from(self, first: int, count: int) -> list[Record]:
+        """Return records in order.
+
+        Args:
+            first: number of the first.
+            count: at most so many.
+
+        Raises:
+            AuditError: ``E279``, the log cannot be read; ``E284``, a record is no record.
+        """
+        with self._writing() as connection:
+            rows = connection.execute(
+                "SELECT sequence, body FROM records WHERE sequence >= ? AND sequence < ? ORDER BY sequence",
+                (first, first + count),
+            ).fetchall()
+        return [_parsed(sequence, body) for sequence, body in rows]
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

@@ -15,7 +15,7 @@ from hounsfield import __version__
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.local import LocalArchive, open_source
 from hounsfield.clinical.choose import for_part, not_asked, read_first_fitting, reads_series, tasks_for
-from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.desk import Desk, model_names
 from hounsfield.clinical.facts import NO_FACTS, PatientFacts, facts_of
 from hounsfield.clinical.quality import checked_volume, inspect, unread
 from hounsfield.clinical.recognise import recognise
@@ -102,8 +102,8 @@ def analyse(
     desk = Desk(options.model_folders, options.threads)
     if options.task is not None:
         find_task(options.task)
-    if options.model is not None:
-        desk.predictor(options.model)
+    for name in model_names(options.model):
+        desk.predictor(name)
     with open_source(source, options.limits) as archive, output_folder(output) as folder:
         bundles: list[Bundle] = []
         for report in reports_of(look(archive, options, progress), desk, options):

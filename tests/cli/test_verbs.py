@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hounsfield import __version__
 from hounsfield.cli import info, main
@@ -200,6 +201,25 @@ def test_models_lists_and_shows_a_card(shelf, capfd):
     assert card.startswith(answer["card"].strip())
     assert "not a medical device" in card.splitlines()[-1]
     assert "not a medical device" in answer["disclaimer"]
+
+
+def test_models_says_how_to_get_a_model_for_fractures(shelf, capfd):
+    for language, word in (("en", "no model is shipped"), ("zh", "不随附模型")):
+        _, listed, _ = said(capfd, "models", "--language", language)
+        assert word in listed
+        assert "--task fracture --model" in listed
+
+
+def test_a_batch_tells_its_throughput(shelf, tmp_path, capfd):
+    (tmp_path / "films").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("L", (40, 40), 128).save(tmp_path / "films" / name)
+    _, _, talk = said(capfd, "analyse", str(tmp_path / "films"), "-o", str(tmp_path / "two"), "--task", "fracture")
+    assert "images answered, a second: 2," in talk
+    _, _, talk = said(
+        capfd, "analyse", str(tmp_path / "films" / "a.png"), "-o", str(tmp_path / "one"), "--task", "fracture"
+    )
+    assert "a second" not in talk
 
 
 def test_a_broken_model_is_listed_with_its_error(shelf, capfd):

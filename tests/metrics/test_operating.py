@@ -5,7 +5,13 @@ import pytest
 
 from hounsfield.metrics.confusion import count_decisions
 from hounsfield.metrics.intervals import wilson
-from hounsfield.metrics.operating import operating_point, sensitivity_threshold, sweep_thresholds, youden_threshold
+from hounsfield.metrics.operating import (
+    operating_point,
+    sensitivity_threshold,
+    specificity_threshold,
+    sweep_thresholds,
+    youden_threshold,
+)
 
 
 def sample(seed=0, count=200):
@@ -71,3 +77,26 @@ def test_the_sweep_agrees_with_counting():
         assert sweep.specificity[index] == pytest.approx(float(counts.specificity))
         assert sweep.f1[index] == pytest.approx(float(counts.f1))
         assert sweep.called_fraction[index] == pytest.approx(np.mean(scores >= threshold))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("target", [0.0, 0.5, 0.8, 0.95, 1.0])
+def test_a_wanted_specificity_is_reached_and_no_lower_threshold_reaches_it(target, seed):
+    is_positive, scores = sample(seed)
+    threshold = specificity_threshold(is_positive, scores, target)
+    assert float(count_decisions(is_positive, scores >= threshold).specificity) >= target
+    lower = np.unique(scores[scores < threshold])
+    if len(lower) > 1 and target > 0:
+        assert float(count_decisions(is_positive, scores >= lower[-2]).specificity) <= target + 0.5 / len(scores)
+    for tried in lower[:-1]:
+        is_better = float(count_decisions(is_positive, scores >= tried).specificity) >= target
+        assert not is_better or float(count_decisions(is_positive, scores >= tried).specificity) == pytest.approx(
+            float(count_decisions(is_positive, scores >= threshold).specificity)
+        )
+
+
+def test_the_points_of_separated_scores_lie_between_them():
+    is_positive, scores = np.array([False, False, True, True]), np.array([0.1, 0.3, 0.7, 0.9])
+    assert specificity_threshold(is_positive, scores, 0.95) == pytest.approx(0.5)
+    assert specificity_threshold(is_positive, scores, 0.5) == pytest.approx(0.2)
+    assert sensitivity_threshold(is_positive, scores, 0.95) == pytest.approx(0.5)

@@ -208,3 +208,32 @@ def test_terms_of_the_standard_are_known():
 def test_terms_are_written_as_they_are_looked_up():
     for terms in REGIONS.values():
         assert all(term == term.upper() and term.isalnum() for term in terms)
+
+
+POINT = toys.settings()["classes"][1]["operating_point"]
+
+
+def with_points(**points):
+    first, second = toys.settings()["classes"]
+    return toys.manifest(classes=[first, {**second, **points}])
+
+
+def test_a_class_may_have_points_to_rule_out_and_to_rule_in():
+    manifest = with_points(rule_out={**POINT, "threshold": 0.1}, rule_in={**POINT, "threshold": 0.9})
+    pair = read_manifest(manifest.to_json()).classes[1].rule_points()
+    assert [point.threshold for point in pair] == [0.1, 0.9]
+    assert manifest.classes[0].rule_points() is None
+    card = model_card(manifest)
+    for word, threshold in (("rule-out", "0.1"), ("rule-in", "0.9")):
+        assert any(word in line and threshold in line for line in card.splitlines())
+
+
+@pytest.mark.parametrize("points", [{}, {"rule_out": POINT}, {"rule_in": POINT}])
+def test_one_point_alone_is_no_pair(points):
+    assert with_points(**points).classes[1].rule_points() is None
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_point_that_is_no_score_is_refused(threshold):
+    with pytest.raises(ValueError, match="rule_out"):
+        with_points(rule_out={**POINT, "threshold": threshold}, rule_in=POINT)

@@ -17,12 +17,14 @@ from sklearn.metrics import (  # noqa: E402
 )
 
 from hounsfield.train.assess import (  # noqa: E402
+    RULE_TARGET,
     TEMPERATURES,
     assess,
     fit_calibration,
     positive_class,
     probabilities_of,
     set_operating_points,
+    set_rule_points,
 )
 from hounsfield.train.parts import Part  # noqa: E402
 from hounsfield.train.plan import Cut  # noqa: E402
@@ -154,3 +156,25 @@ def test_a_run_without_error_is_not_certain() -> None:
     assert metrics["accuracy"].low == pytest.approx(60 / (60 + square), abs=1e-4)
     assert metrics["sensitivity"].low == pytest.approx(30 / (30 + square), abs=1e-4)
     assert metrics["auroc"].low < 1.0
+
+
+def test_the_points_to_rule_out_and_in_reach_their_target_on_the_tuning_part() -> None:
+    logits, labels = honest(600, 2)
+    probabilities, part = softmax(logits, axis=1), part_of(labels)
+    points = set_rule_points(probabilities, part, (False, True), "here")
+    assert points[0] is None
+    assert points[1] is not None
+    rule_out, rule_in = points[1]
+    scores, is_positive = probabilities[:, 1], labels == 1
+    assert recall_score(labels, scores >= rule_out.threshold) >= RULE_TARGET
+    assert recall_score(~is_positive, scores < rule_in.threshold) >= RULE_TARGET
+    assert rule_out.sensitivity.value == pytest.approx(recall_score(labels, scores >= rule_out.threshold))
+    assert rule_in.specificity.value == pytest.approx(recall_score(~is_positive, scores < rule_in.threshold))
+    assert rule_out.threshold <= rule_in.threshold
+    assert (rule_out.data_set, rule_in.data_set) == ("here", "here")
+
+
+def test_each_class_that_is_a_finding_has_its_own_pair() -> None:
+    logits, labels = honest(300, 3)
+    pairs = set_rule_points(softmax(logits, axis=1), part_of(labels), (True, False, True), "here")
+    assert [pair is None for pair in pairs] == [False, True, False]

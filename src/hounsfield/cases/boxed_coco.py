@@ -34,10 +34,14 @@ class _Draft:
 
 
 def coco_files(data: Path) -> tuple[Path, ...]:
-    """Return the instance files of a folder: in it, in ``annotations``, or one level down; or the file itself."""
+    """Return the instance files of a folder: in it, one level down, two in ``annotations``; or the file itself."""
     if data.is_file():
         return (data,) if data.suffix.lower() == ".json" and _has_keys(data) else ()
-    found = [path for pattern in ("*.json", "annotations/*.json", "*/*.json") for path in sorted(data.glob(pattern))]
+    found = [
+        path
+        for pattern in ("*.json", "annotations/*.json", "*/*.json", "[aA]nnotations/*/*.json")
+        for path in sorted(data.glob(pattern))
+    ]
     return tuple(path for path in dict.fromkeys(found) if not path.is_symlink() and _has_keys(path))
 
 
@@ -157,9 +161,10 @@ def _is_set(entry: Mapping[str, Any], key: str) -> bool:
 
 
 def _image(data: Path, path: Path, name: str) -> Path | None:
-    """Return the file of an image: beside the JSON, below the data, or in a folder named after the part."""
+    """Return the file of an image: beside the JSON, below the data, in a folder of the part, or in one of a class."""
     part = re.sub(r"^(instances|person_keypoints|captions)_", "", path.stem)
-    folders = (path.parent, data, data / "images", data / part, data / "images" / part, path.parent / "images")
+    folders = [path.parent, data, data / "images", data / part, data / "images" / part, path.parent / "images"]
+    folders += [folder for folder in sorted((data / "images").glob("*")) if folder.is_dir()]  # as FracAtlas has them
     return next((found for folder in folders if (found := inside(data, folder, name))), None)
 
 

@@ -34,6 +34,8 @@ def analyse(
 
     Exit codes: 0 every series answered, 3 none could be, 4 some could.
     """
+    from time import perf_counter
+
     from hounsfield.cli.options import exit_code, pipeline_options
     from hounsfield.pipeline import analyse as run
     from hounsfield.report.json import studies_document
@@ -42,8 +44,12 @@ def analyse(
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
     options = pipeline_options(settings, task=task, model=model, facts=facts, prompts=prompts)
+    began = perf_counter()
     with talk.progress(talk.label("analysing")) as progress:
         analysis = run(study, output, options, progress)
+    if len(analysis.bundles) > 1:
+        rate = len(analysis.bundles) / max(perf_counter() - began, 1e-9)
+        talk.say(f"{talk.label('throughput')}: {len(analysis.bundles)}, {rate:.1f}")
     data = studies_document(analysis.bundles, analysis.refused, settings.language)
     talk.answer(data, lambda: _lines(data, talk, output))
     return exit_code([entry["status"] == "complete" for entry in data["studies"]], data)

@@ -35,6 +35,7 @@ def models(
                 yield f"{row['name']:<24} {row['error']['code']} {row['error']['text']}"
                 continue
             yield f"{row['name']:<24} {row['version']:<8} {row['task']:<18} {row['licence']:<16} {row['digest'][:12]}"
+        yield talk.label("models-fracture")
 
     talk.answer({"models": rows}, lines)
     return 0

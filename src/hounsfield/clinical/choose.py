@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hounsfield.clinical.desk import Desk
+from hounsfield.clinical.desk import Desk, model_names
 from hounsfield.clinical.reading import read_task
 from hounsfield.clinical.subject import Reading, Subject
 from hounsfield.clinical.task import Task
@@ -105,8 +105,7 @@ def not_asked(tasks: tuple[Task, ...], desk: Desk) -> Reading:
     """Return the reading of an input that was stopped before any model saw it: every finding not assessed."""
     findings: list[Finding] = []
     for task in tasks:
-        if not task.model:
-            continue
-        package = desk.package(task.model)
-        findings += not_assessed(package.manifest.predicted_classes, task.site, package.identity)
+        for name in model_names(task.model):
+            package = desk.package(name)
+            findings += not_assessed(package.manifest.predicted_classes, task.site, package.identity)
     return Reading(tuple(findings), (), ())

@@ -8,6 +8,7 @@ import numpy as np
 
 from hounsfield.core.prediction import Prediction
 from hounsfield.core.volume import Volume
+from hounsfield.model.detector import Detector
 from hounsfield.model.interface import SequenceInterface
 from hounsfield.model.mask_predictor import MaskPredictor
 from hounsfield.model.package import ModelPackage
@@ -15,6 +16,15 @@ from hounsfield.model.predictor import Predictor
 from hounsfield.model.registry import find_model
 from hounsfield.prepare.grid import one_slice
 from hounsfield.prepare.sequence import apply_steps, build_steps
+
+
+def model_names(model: str | None) -> tuple[str, ...]:
+    """Return the models that a name stands for: a file as it is, else the names between commas."""
+    if not model:
+        return ()
+    if Path(model).exists():
+        return (model,)
+    return tuple(name.strip() for name in model.split(",") if name.strip())
 
 
 class Desk:
@@ -29,6 +39,7 @@ class Desk:
         self._folders = tuple(folders)
         self._threads = threads
         self._predictors: dict[str, Predictor] = {}
+        self._detectors: dict[str, Detector] = {}
         self._mask_predictors: dict[str, MaskPredictor] = {}
 
     def predictor(self, name: str) -> Predictor:
@@ -50,6 +61,16 @@ class Desk:
         if name not in self._mask_predictors:
             self._mask_predictors[name] = MaskPredictor(find_model(name, self._folders), self._threads)
         return self._mask_predictors[name]
+
+    def detector(self, name: str) -> Detector:
+        """Return the detector of a model by its name or file.
+
+        Raises:
+            ModelError: there is no such model, it is not fit, or it finds no boxes.
+        """
+        if name not in self._detectors:
+            self._detectors[name] = Detector(self.package(name), self._threads)
+        return self._detectors[name]
 
     def package(self, name: str) -> ModelPackage:
         """Return the package of a model by its name or file."""

@@ -61,13 +61,13 @@ def read_task(task: Task, desk: Desk, subject: Subject) -> Reading:
     issues, source, models = admission.issues, admission.source, (*models, *admission.models)
     if has_reject(issues):
         findings = not_assessed(manifest.predicted_classes, task.site, predictor.package.identity)
-        middle = _key_image(source, source.geometry.shape[0] // 2)
-        return Reading(findings, issues, models, (middle,), _limits(manifest))
+        middle = key_image(source, source.geometry.shape[0] // 2)
+        return Reading(findings, issues, models, (middle,), limits_of(manifest))
     findings, image = _answer(task, predictor, source)
     count = source.geometry.shape[0]
     if count > 1 and not isinstance(manifest.network, SequenceInterface):
         issues += (QualityIssue("Q953", Severity.WARN, {"found": count}, subject.series.series_instance_uid),)
-    return Reading(findings, issues, models, (image,), _limits(manifest))
+    return Reading(findings, issues, models, (image,), limits_of(manifest))
 
 
 def admit(manifest: Manifest, desk: Desk, subject: Subject) -> Admission:
@@ -115,7 +115,7 @@ def _answer(task: Task, predictor: Predictor, source: Volume) -> tuple[tuple[Fin
         if region is not None:
             regions[name] = region
             measured[name] = measure_region(region, source)
-    shown = image or _key_image(source, shown_slice(prediction))
+    shown = image or key_image(source, shown_slice(prediction))
     return decide(prediction, regions, task.site, None, measured), shown
 
 
@@ -123,18 +123,19 @@ def _mapped(predictor: Predictor, asked: Asked, source: Volume, class_index: int
     """Return the slice that speaks loudest for a class with its map, and the outline of the map."""
     slice_index = class_scores(asked.prediction)[class_index].slice_index
     if predictor.package.manifest.explanation.method == "none":
-        return _key_image(source, slice_index), None
+        return key_image(source, slice_index), None
     prepared = asked.prepared[slice_index]
     on_model = attribute(predictor, prepared, 0, class_index)
     heat = heat_on_source(on_model, prepared, asked.slices[slice_index].trace).array[0]
-    image = _key_image(source, slice_index)
+    image = key_image(source, slice_index)
     polygons = outline(heat, OUTLINE_LEVEL)
     return replace(image, heat=heat), Region(
         image.sop_instance_uid, image.frame_number, polygons, slice_index
     ) if polygons else None
 
 
-def _key_image(volume: Volume, slice_index: int) -> KeyImage:
+def key_image(volume: Volume, slice_index: int) -> KeyImage:
+    """Return a slice as it is looked at, with the instance it comes from."""
     found = volume.source_of(slice_index)
     uid, frame_index = (found[0].sop_instance_uid, found[1]) if found else ("", slice_index)
     geometry = volume.geometry
@@ -142,5 +143,6 @@ def _key_image(volume: Volume, slice_index: int) -> KeyImage:
     return KeyImage(to_greyscale_pixels(volume, slice_index), None, uid, frame_index + 1, ratio)
 
 
-def _limits(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+def limits_of(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """Return what a model does not know, as (English, Chinese) sentences."""
     return tuple((limit.en, limit.zh) for limit in manifest.limits)

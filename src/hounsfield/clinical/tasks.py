@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 
 from hounsfield.clinical import brain_mri, breast_ultrasound, chest_xray
 from hounsfield.clinical.chest_ct.reader import TASK as CHEST_CT
+from hounsfield.clinical.fracture.reader import TASK as FRACTURE
 from hounsfield.clinical.heart.reader import TASK as HEART
 from hounsfield.clinical.task import Task
 from hounsfield.clinical.tumour.reader import TASK as TUMOUR
@@ -12,7 +13,7 @@ from hounsfield.core.study import Series
 from hounsfield.errors import SettingsError, UnsupportedModality
 
 BUILT_IN = (brain_mri.TASK, breast_ultrasound.TASK, chest_xray.TASK)
-ON_REQUEST = (CHEST_CT, HEART, TUMOUR)
+ON_REQUEST = (CHEST_CT, HEART, TUMOUR, FRACTURE)
 """Tasks that are asked by name alone: what they find in real images is not good enough to come unasked, or their model
 may not be used by everybody."""
 

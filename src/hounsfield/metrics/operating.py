@@ -40,6 +40,12 @@ def sensitivity_threshold(is_positive: Booleans, scores: Floats, target: float) 
     return _between(curve.thresholds, int(np.flatnonzero(curve.y >= target - 1e-12)[0]))
 
 
+def specificity_threshold(is_positive: Booleans, scores: Floats, target: float) -> float:
+    """Return the lowest threshold whose specificity on these cases is at least ``target`` (0..1)."""
+    curve = roc_curve(is_positive, scores)
+    return _between(curve.thresholds, int(np.flatnonzero(1.0 - curve.x >= target - 1e-12)[-1]))
+
+
 def _between(thresholds: npt.NDArray[np.float64], index: int) -> float:
     """Return the midpoint of a threshold and the next lower score, so that rounding cannot turn a decision."""
     if not np.isfinite(thresholds[index]):

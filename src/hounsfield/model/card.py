@@ -109,6 +109,10 @@ def _class_table(classes: Sequence[ClassEntry]) -> Iterable[str]:
             continue
         figures = (f"{point.threshold:.4g}", _interval(point.sensitivity), _interval(point.specificity), point.data_set)
         rows.append((entry.name, code, kind, *figures))
+        for word, rule in (("rule-out", entry.rule_out), ("rule-in", entry.rule_in)):
+            if rule is not None:
+                figures = (f"{rule.threshold:.4g}", _interval(rule.sensitivity), _interval(rule.specificity))
+                rows.append((entry.name, "", word, *figures, rule.data_set))
     yield from _table(("class", "concept", "kind", "threshold", "sensitivity", "specificity", "set on"), rows)
 
 

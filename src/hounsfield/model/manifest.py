@@ -70,6 +70,8 @@ class ClassEntry(BaseModel):
         concept: None takes the table's concept of this name, or one of the private scheme.
         is_finding: False for a class that means nothing of the kind was seen.
         operating_point: None for classes that are not findings.
+        rule_out: a second point of high sensitivity, below which a score speaks against the finding; None without one.
+        rule_in: a second point of high specificity, from which a score speaks for it.
     """
 
     model_config = STRICT
@@ -78,6 +80,14 @@ class ClassEntry(BaseModel):
     concept: ConceptEntry | None = None
     is_finding: bool = True
     operating_point: OperatingPointEntry | None = None
+    rule_out: OperatingPointEntry | None = None
+    rule_in: OperatingPointEntry | None = None
+
+    def rule_points(self) -> tuple[OperatingPoint, OperatingPoint] | None:
+        """Return the points to rule out and to rule in, None where the package does not have both."""
+        if self.rule_out is None or self.rule_in is None:
+            return None
+        return _operating_point(self.rule_out), _operating_point(self.rule_in)
 
     def predicted_class(self) -> PredictedClass:
         """Return the class as the noun that predictions carry."""

@@ -13,7 +13,12 @@ from hounsfield.metrics.confusion import confusion_matrix, decision_statistics
 from hounsfield.metrics.discrimination import auroc_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
 from hounsfield.metrics.multiclass import class_statistics, macro_auroc_of
-from hounsfield.metrics.operating import operating_point, sensitivity_threshold, youden_threshold
+from hounsfield.metrics.operating import (
+    operating_point,
+    sensitivity_threshold,
+    specificity_threshold,
+    youden_threshold,
+)
 from hounsfield.metrics.weights import Statistic
 from hounsfield.model.manifest import Manifest
 from hounsfield.model.predictor import softmax
@@ -25,6 +30,8 @@ TEMPERATURES = (0.05, 20.0)
 BIAS_DEVIATION, BIAS_LIMIT = 1.0, 5.0
 """Of the normal prior of the bias, and its largest absolute value, in units of the temperature."""
 RESAMPLES = 1000
+RULE_TARGET = 0.95
+"""Sensitivity of the point to rule out, and specificity of the point to rule in, on the tuning part."""
 Probabilities = npt.NDArray[np.float64]
 
 
@@ -112,6 +119,25 @@ def cut_point(is_positive: npt.NDArray[np.bool_], scores: Probabilities, cut: Cu
         youden_threshold(is_positive, scores) if is_youden else sensitivity_threshold(is_positive, scores, cut.target)
     )
     return operating_point(is_positive, scores, min(max(found, 0.0), 1.0), data_set)
+
+
+def set_rule_points(
+    probabilities: Probabilities, part: Part, is_finding: Sequence[bool], data_set: str
+) -> tuple[tuple[OperatingPoint, OperatingPoint] | None, ...]:
+    """Return the points to rule out and to rule in of each class that is a finding, None for the others.
+
+    They are cut where sensitivity, and specificity, reach ``RULE_TARGET`` on the part.
+    """
+    found: list[tuple[OperatingPoint, OperatingPoint] | None] = []
+    for index, is_wanted in enumerate(is_finding):
+        if not is_wanted:
+            found.append(None)
+            continue
+        is_positive, scores = part.labels == index, probabilities[:, index]
+        cuts = (find(is_positive, scores, RULE_TARGET) for find in (sensitivity_threshold, specificity_threshold))
+        out, rule_in = (operating_point(is_positive, scores, min(max(cut, 0.0), 1.0), data_set) for cut in cuts)
+        found.append((out, rule_in))
+    return tuple(found)
 
 
 def assess(

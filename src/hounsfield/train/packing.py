@@ -22,6 +22,7 @@ from hounsfield.train.assess import (
     judge,
     probabilities_of,
     set_operating_points,
+    set_rule_points,
 )
 from hounsfield.train.classification import predict
 from hounsfield.train.export import Exported, example_images, export_network
@@ -29,7 +30,7 @@ from hounsfield.train.judged import HELD_FILE
 from hounsfield.train.outside import FAR, Known, OutsideScore, fit_outside
 from hounsfield.train.parts import Part
 from hounsfield.train.setup import Task
-from hounsfield.train.statement import Made, findings_of, make_manifest
+from hounsfield.train.statement import Made, Rules, findings_of, make_manifest
 
 TRIED = 64
 """Tuning images on which torch and onnxruntime are compared."""
@@ -72,13 +73,14 @@ def pack(task: Task, weights: dict[str, Tensor], output: Path) -> tuple[Manifest
     are_findings = findings_of(task.recipe, plan.class_names)
     data_set = f"{task.table.name}, tuning part"
     points = set_operating_points(probabilities, parts.tuning, are_findings, plan.cut, data_set)
+    rules = set_rule_points(probabilities, parts.tuning, are_findings, data_set)
     assessments = [assess("tuning", probabilities, parts.tuning, points, plan.seed)]
     if parts.test is not None:
         on_test = probabilities_of(logits(parts.test), temperature)
         judged = judge(parts.test, on_test, points)
         task.ledger.write_file(HELD_FILE, judged.as_json())
         assessments.append(assess_classes("test", judged, plan.seed))
-    manifest = _manifest(task, exported, temperature, points, tuple(assessments))
+    manifest = _manifest(task, exported, temperature, points, tuple(assessments), rules)
     identity = write_package(output, manifest, exported.network)
     return manifest, identity.weights_digest, tuple(assessments)
 
@@ -98,8 +100,9 @@ def _manifest(
     temperature: float,
     points: tuple[OperatingPoint | None, ...],
     assessments: tuple[Assessment, ...],
+    rules: Rules = (),
 ) -> Manifest:
-    made = Made(exported.interface, temperature, points, assessments, task.command)
+    made = Made(exported.interface, temperature, points, assessments, task.command, rules)
     return make_manifest(task.plan, task.recipe, task.parts, task.table.name, made)
 
 

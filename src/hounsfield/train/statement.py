@@ -30,6 +30,8 @@ from hounsfield.train.plan import Plan, SyntheticPlan
 from hounsfield.train.recipe import ClassFacts, Recipe, faults_of
 from hounsfield.train.transfer.statement import origin_limits, with_origin
 
+Rules = tuple[tuple[OperatingPoint, OperatingPoint] | None, ...]
+"""The points to rule out and to rule in of each class; empty where nobody set them."""
 PACKAGES = ("torch", "monai", "numpy", "scipy", "onnx", "onnxruntime", "safetensors")
 
 
@@ -43,6 +45,7 @@ class Made:
         points: operating point of each class.
         assessments: of the tuning part, then of the test part where there is one.
         command: what made it.
+        rules: points to rule out and to rule in of each class; empty without.
     """
 
     interface: NetworkInterface
@@ -50,6 +53,7 @@ class Made:
     points: tuple[OperatingPoint | None, ...]
     assessments: tuple[Assessment, ...]
     command: str
+    rules: Rules = ()
 
 
 def findings_of(recipe: Recipe, class_names: tuple[str, ...]) -> tuple[bool, ...]:
@@ -78,7 +82,7 @@ def make_manifest(plan: Plan, recipe: Recipe, parts: Parts, data_name: str, made
             input=facts.input,
             network=made.interface,
             prepare=list(plan.prepare),
-            classes=_classes(plan, recipe, made.points),
+            classes=_classes(plan, recipe, made.points, made.rules),
             calibration=CalibrationEntry(
                 temperature=made.temperature,
                 method="temperature",
@@ -155,18 +159,21 @@ def data_limits(sizes: PartSizes, data_name: str, *, has_own: bool) -> list[Bili
     return limits if sizes.test else [*limits, bilingual("ui.train.limit.no-test")]
 
 
-def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ...]) -> list[ClassEntry]:
+def _classes(plan: Plan, recipe: Recipe, points: tuple[OperatingPoint | None, ...], rules: Rules) -> list[ClassEntry]:
     facts = {entry.name: entry for entry in recipe.classes}
     are_findings = findings_of(recipe, plan.class_names)
-    rows = zip(plan.class_names, are_findings, points, strict=True)
+    pairs = rules or (None,) * len(points)
+    rows = zip(plan.class_names, are_findings, points, pairs, strict=True)
     return [
         ClassEntry(
             name=machine_name(name, index),
             concept=concept_entry(facts.get(name)),
             is_finding=is_finding,
             operating_point=point_entry(point) if point else None,
+            rule_out=point_entry(pair[0]) if pair else None,
+            rule_in=point_entry(pair[1]) if pair else None,
         )
-        for index, (name, is_finding, point) in enumerate(rows)
+        for index, (name, is_finding, point, pair) in enumerate(rows)
     ]
 
 

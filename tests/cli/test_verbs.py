@@ -212,8 +212,8 @@ def test_models_says_how_to_get_a_model_for_fractures(shelf, capfd):
 
 def test_a_batch_tells_its_throughput(shelf, tmp_path, capfd):
     (tmp_path / "films").mkdir()
-    for name in ("a.png", "b.png"):
-        Image.new("L", (40, 40), 128).save(tmp_path / "films" / name)
+    for name, turn in (("a.png", 0), ("b.png", 90)):
+        Image.linear_gradient("L").rotate(turn).save(tmp_path / "films" / name)
     _, _, talk = said(capfd, "analyse", str(tmp_path / "films"), "-o", str(tmp_path / "two"), "--task", "fracture")
     assert "images answered, a second: 2," in talk
     _, _, talk = said(

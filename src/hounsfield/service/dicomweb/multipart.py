@@ -146,7 +146,7 @@ class MultipartReader:
             _At.HEADERS: self._header_step,
             _At.BODY: self._body_step,
         }
-        while self._at is not _At.EPILOGUE:
+        while not self.is_complete:
             before = (self._at, len(self._held))
             yield from steps[self._at]()
             if (self._at, len(self._held)) == before:

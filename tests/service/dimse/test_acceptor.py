@@ -331,7 +331,7 @@ def test_damaged_units_leave_no_thread_behind_and_the_port_open(memory, monkeypa
         link = associated(acceptor.port)
         assert link.send_c_echo().Status == 0
         link.release()
-    assert until(lambda: threading.active_count() <= before)
+    assert until(lambda: threading.active_count() <= before, 20)
     assert not memory.files
     assert not unforeseen
 

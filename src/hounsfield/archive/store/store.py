@@ -1,0 +1,191 @@
+"""The store: takes objects in so that none is lost, and shows them to those who may see them."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hounsfield.archive.limits import Limits
+from hounsfield.archive.store.blobs import Blobs
+from hounsfield.archive.store.database import Database
+from hounsfield.archive.store.examine import STORE_LIMITS, examine
+from hounsfield.archive.store.folder import StoreFolder
+from hounsfield.archive.store.intents import Intent, IntentLog
+from hounsfield.archive.store.quarantine import Quarantine
+from hounsfield.archive.store.receipt import Receipt
+from hounsfield.archive.store.recovery import DEFAULT_PROJECT, Recovered, recover
+from hounsfield.archive.store.rows import Pending
+from hounsfield.archive.store.view import View
+from hounsfield.archive.store.writer import Writer
+from hounsfield.errors import ArchiveError
+
+
+class Store:
+    """An open store; safe to use from several threads, and from several processes that each open it.
+
+    Attributes:
+        folder: where it is.
+        recovered: what its opening had to put in order.
+    """
+
+    def __init__(self, folder: StoreFolder, database: Database, blobs: Blobs, recovered: Recovered) -> None:
+        self.folder = folder.path
+        self.recovered = recovered
+        self._held = folder
+        self._database = database
+        self._blobs = blobs
+        self._intents = IntentLog(folder.intents)
+        self._writer = Writer(database)
+        self._count = threading.Lock()
+        self._pending = 0
+        self._has_failed = False
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Begin to take in; ``open_store`` has done so."""
+        self._intents.open()
+        self._writer.start()
+
+    def receive(
+        self,
+        chunks: Iterable[bytes],
+        project: str = DEFAULT_PROJECT,
+        source: str = "",
+        limits: Limits = STORE_LIMITS,
+    ) -> Receipt:
+        """Take in an object and return once it is durable: its bytes, the names of its folders, its rows.
+
+        Args:
+            chunks: its bytes as a DICOM file (PS3.10), as they come.
+            project: whose it will be.
+            source: where it comes from, such as ``stow:alice``; no patient's name.
+            limits: bounds of what is taken.
+
+        Raises:
+            Refused: ``E110``, too large; nothing is kept.
+            ArchiveError: ``E172`` no space, ``E176``, ``E184``; ``E177`` after closing. Nothing was acknowledged.
+            Timeout: ``E175``.
+        """
+        with self._working():
+            return self._writer.write([self._take_in(chunks, Intent(project, source), limits)])[0]
+
+    def receive_many(
+        self,
+        objects: Iterable[Iterable[bytes]],
+        project: str = DEFAULT_PROJECT,
+        source: str = "",
+        limits: Limits = STORE_LIMITS,
+    ) -> tuple[Receipt, ...]:
+        """Take in the objects of one request with one transaction at its end; otherwise as ``receive``.
+
+        When one of them cannot be taken in, or the stream breaks, those before it are kept without an answer: sent
+        again they are held.
+        """
+        intent = Intent(project, source)
+        with self._working():
+            pending: list[Pending] = []
+            try:
+                for chunks in objects:
+                    pending.append(self._take_in(chunks, intent, limits))
+            except BaseException:
+                self._write_what_came(pending)
+                raise
+            return tuple(self._writer.write(pending)) if pending else ()
+
+    def view(self, projects: Sequence[str] = (DEFAULT_PROJECT,)) -> View:
+        """Return the store as somebody with these projects sees it."""
+        return View(tuple(projects), self._database, self._blobs)
+
+    def quarantine(self, projects: Sequence[str] = (DEFAULT_PROJECT,)) -> Quarantine:
+        """Return the quarantine of these projects."""
+        return Quarantine(self._database, self._blobs, projects)
+
+    def close(self) -> None:
+        """Write what waits and close; nothing can be taken in afterwards."""
+        with self._count:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._writer.close()
+        self._database.close()
+        self._intents.close()
+        is_clean = not self._has_failed and self._pending == 0
+        if is_clean:
+            self._intents.remove()
+        self._held.release(is_clean)
+
+    def _take_in(self, chunks: Iterable[bytes], intent: Intent, limits: Limits) -> Pending:
+        incoming = self._blobs.take_in(chunks, limits.max_file_bytes)
+        try:
+            arrival = examine(incoming, limits)
+            self._intents.note(incoming.sha256, intent)
+        except BaseException:
+            incoming.path.unlink(missing_ok=True)
+            raise
+        self._blobs.place(incoming)
+        return Pending(arrival, intent)
+
+    def _write_what_came(self, pending: Sequence[Pending]) -> None:
+        if pending:
+            self._writer.write(pending)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Count who is at work: the intent log may be emptied when nobody is."""
+        with self._count:
+            if self._is_closed:
+                raise ArchiveError("E177")
+            self._pending += 1
+        try:
+            yield
+        except BaseException:
+            self._has_failed = True
+            raise
+        finally:
+            with self._count:
+                self._pending -= 1
+                if self._pending == 0 and not self._has_failed:
+                    self._intents.empty()
+
+
+def open_store(folder: Path, url: str = "", busy_seconds: float = 30.0) -> Store:
+    """Open a store, or make one; what a crash has left is put in order first.
+
+    Args:
+        folder: where it is; made with its parents where it is not there.
+        url: of a PostgreSQL database for its index; a SQLite file in the folder when empty.
+        busy_seconds: how long to wait for an index that another program holds.
+
+    Raises:
+        ArchiveError: ``E170`` on a network file system, ``E171`` for a store of another version, ``E172``, ``E176``,
+            ``E184``.
+        Timeout: ``E175``.
+    """
+    held = StoreFolder(Path(folder))
+    held.hold()
+    database = Database(held.path, url, busy_seconds)
+    blobs = Blobs(held.path)
+    try:
+        blobs.prepare()
+        database.prepare()
+        recovered = Recovered()
+        if held.is_first and not held.was_clean:
+            recovered = recover(blobs, database, held.intents)
+        held.share()
+        store = Store(held, database, blobs, recovered)
+        store.start()
+    except BaseException:
+        database.close()
+        held.release(is_clean=False)
+        raise
+    return store

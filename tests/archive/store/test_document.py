@@ -142,7 +142,7 @@ def test_byte_order_and_binary_values():
     assert convert_value("OB", b"", EXPLICIT_LITTLE, b"") == {"vr": "OB"}
 
 
-@pytest.mark.parametrize("cut", range(0, 400, 9))
+@pytest.mark.parametrize("cut", range(0, 360, 24))
 def test_a_cut_object_has_a_document_too(cut, tmp_path):
     content = encode(ct_dataset(SOPInstanceUID="1.2.3"))
     document = document_of_bytes(content[: len(content) - cut], tmp_path)

@@ -6,15 +6,19 @@ Rooms return what is wrong as issues and typed errors; only here is it decided t
 stops never stops the others.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from hounsfield import __version__
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.local import LocalArchive, open_source
-from hounsfield.clinical.choose import for_part, not_asked, read_first_fitting, reads_series, tasks_for
+from hounsfield.clinical.change.prior import earlier_series, require_same_patient, with_priors
+from hounsfield.clinical.change.registration import simple_itk
+from hounsfield.clinical.choose import answer, for_part, not_asked, read_first_fitting, reads_series, tasks_for
 from hounsfield.clinical.desk import Desk, model_names
 from hounsfield.clinical.facts import NO_FACTS, PatientFacts, facts_of
 from hounsfield.clinical.quality import checked_volume, inspect, unread
@@ -54,6 +58,8 @@ class Options:
         model_folders: folders with model packages, beside the starters.
         facts: what is known of the patient beside the headers, such as age, smoking and family history.
         lesions: what a reader points at, for the task ``tumour``.
+        priors: sources of earlier studies of the patient; those in the source itself are found without being named.
+        is_same_patient: priors under another patient identifier, or none, are of the same patient.
         limits: bounds on what is read; compressed pixels are decoded in a process of their own unless they say not.
         settings_digest: SHA-256 of the resolved settings, for provenance.
     """
@@ -66,6 +72,8 @@ class Options:
     model_folders: tuple[Path, ...] = ()
     facts: PatientFacts = NO_FACTS
     lesions: LesionFile | None = None
+    priors: tuple[Path, ...] = ()
+    is_same_patient: bool = False
     limits: Limits = field(default_factory=lambda: Limits(isolated=True))
     settings_digest: str = ""
 
@@ -89,6 +97,7 @@ def analyse(
         SettingsError: ``E950``, there is no such task.
         ModelError: the model named in the options is missing or not fit.
         ReportError: the results cannot be written.
+        ImageError: ``E234`` a prior is of another patient, ``E230`` it is later than the study.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -104,9 +113,14 @@ def analyse(
         find_task(options.task)
     for name in model_names(options.model):
         desk.predictor(name)
-    with open_source(source, options.limits) as archive, output_folder(output) as folder:
+    if options.priors:
+        simple_itk()
+    with ExitStack() as opened, open_source(source, options.limits) as archive, output_folder(output) as folder:
+        sources = [opened.enter_context(open_source(prior, options.limits)) for prior in options.priors]
+        given = tuple(study for prior in sources for study in prior.studies)
         bundles: list[Bundle] = []
-        for report in reports_of(look(archive, options, progress), desk, options):
+        subjects = (_with_earlier(one, archive.studies, given, options) for one in look(archive, options, progress))
+        for report in reports_of(subjects, desk, options):
             bundles.append(write_report(report, folder.partial / f"{len(bundles) + 1:03d}", options.language))
         write_index(bundles, folder.partial, archive.refused, options.language)
         return Analysis(tuple(published(bundle, folder) for bundle in bundles), archive.refused)
@@ -177,6 +191,19 @@ def _assembled(study: Study, series: Series, options: Options) -> Iterator[Subje
         yield replace(subject, part=index, volumes=assembly.volumes, facts=facts, lesions=options.lesions)
 
 
+def _with_earlier(subject: Subject, found: Sequence[Study], given: Sequence[Study], options: Options) -> Subject:
+    """Return a subject with its priors, whose volumes are read when they are compared."""
+    told = require_same_patient(subject.study, given, is_stated=options.is_same_patient)
+    pairs = earlier_series(subject.study, subject.series, found, given)
+    priors = tuple(Subject(study, series, None) for study, series in pairs)
+    return replace(subject, priors=priors, issues=(*subject.issues, *told))
+
+
+def _loaded(prior: Subject, options: Options) -> Subject:
+    """Return a prior with its largest volume; what a reader points at lies in the current examination alone."""
+    return replace(next(_assembled(prior.study, prior.series, options)), lesions=None)
+
+
 def reports_of(subjects: Iterable[Subject], desk: Desk, options: Options) -> Iterator[Report]:
     """Ask about one volume after the other; a series that a task read as a whole is not asked about again."""
     read_whole: set[str] = set()
@@ -203,6 +230,11 @@ def ask(subject: Subject, desk: Desk, options: Options) -> Report:
             status = Status.REFUSED
         else:
             name, reading = read_first_fitting(tasks, desk, subject)
+            chosen = next((task for task in tasks if task.name == name), None)
+            if subject.priors and chosen is not None and not reading.is_refused:
+                reading = with_priors(
+                    subject, reading, partial(answer, chosen, desk), partial(_loaded, options=options)
+                )
             status = Status.REFUSED if reading.is_refused else Status.COMPLETE
     except (ModelError, ImageError, PrepareError) as error:
         reading = Reading((), (issue_of(error),), ())

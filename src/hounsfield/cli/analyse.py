@@ -1,6 +1,7 @@
 """``hounsfield analyse``: a study in, findings and reports out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,13 @@ def analyse(
         Path | None,
         typer.Option("--prompts", help="Lesions for the task tumour: clicks, boxes or masks, TOML or JSON."),
     ] = None,
+    prior: Annotated[
+        list[Path] | None,
+        typer.Option("--prior", help="An earlier study of the patient to compare with; may be given several times."),
+    ] = None,
+    same_patient: Annotated[
+        bool, typer.Option("--same-patient", help="The priors are of this patient though their identifiers differ.")
+    ] = False,
     threads: Threads = None,
     as_json: Json = False,
     language: Tongue = None,
@@ -43,8 +51,12 @@ def analyse(
 
     settings = read_settings({"language": language, "threads": threads})
     talk = Talk(as_json, settings.language, quiet)
-    options = pipeline_options(settings, task=task, model=model, facts=facts, prompts=prompts)
     began = perf_counter()
+    options = replace(
+        pipeline_options(settings, task=task, model=model, facts=facts, prompts=prompts),
+        priors=tuple(prior or ()),
+        is_same_patient=same_patient,
+    )
     with talk.progress(talk.label("analysing")) as progress:
         analysis = run(study, output, options, progress)
     if len(analysis.bundles) > 1:
@@ -61,6 +73,9 @@ def _lines(data: dict[str, Any], talk: Talk, output: Path) -> Iterator[str]:
         for finding in entry["findings"]:
             score = "" if finding["score"] is None else f"  {finding['score']:.3f}"
             yield f"    {finding['type']} ({finding['site']}): {finding['presence']}{score}"
+        for said in entry.get("conclusions", ()):
+            if said["kind"] == "change":
+                yield f"    {said['text'][talk.language]}"
         for issue in entry["issues"]:
             yield f"    {issue['severity']} {issue['code']}: {issue['text']}"
     for item in data["refused"]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hounsfield.clinical.heart.chambers import LEFT, RIGHT
+from hounsfield.clinical.heart.cine import CineTrack
 from hounsfield.clinical.heart.cycle import Cycle
 from hounsfield.core.conclusion import Wording
 from hounsfield.core.report import Chart
@@ -40,6 +41,31 @@ def volume_chart(cycle: Cycle) -> Chart:
         Wording(
             f"{len(numbers)} phases; end-diastole is phase {cycle.diastole + 1}, end-systole {cycle.systole + 1}.",
             f"共{len(numbers)}个时相；舒张末期为第{cycle.diastole + 1}时相，收缩末期为第{cycle.systole + 1}时相。",
+        ),
+    )
+
+
+def area_chart(track: CineTrack) -> Chart:
+    """Return the area of the cavity of a cine in each frame, in percent of the largest, ends of the beats marked."""
+    figure = _figure((7.0, 3.0))
+    axes = figure.add_subplot()
+    numbers, shares = np.arange(1, len(track.areas) + 1), 100 * track.areas / track.areas.max()
+    axes.plot(numbers, shares)
+    for frames, marker, name in ((track.diastoles, "^", "end-diastole"), (track.systoles, "v", "end-systole")):
+        places = np.array(frames, dtype=int)
+        axes.plot(numbers[places], shares[places], marker, linestyle="none", label=name)
+    axes.set_xlabel("Frame")
+    axes.set_ylabel("Area [% of the largest]")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)
+    said = ", ".join(f"{value:.0f} %" for value in track.ejections_percent())
+    return Chart(
+        Wording("Area of the cavity over the cine", "电影中心腔面积"),
+        _png(figure),
+        Wording(
+            f"{len(track.beats)} whole beats in {len(numbers)} frames; fraction of each: {said}.",
+            f"{len(numbers)}帧中有{len(track.beats)}个完整心搏；各自射血分数：{said}。",
         ),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hounsfield.clinical.algorithm import algorithm_identity
 from hounsfield.clinical.heart import words
 from hounsfield.clinical.heart.apical import volumes_of_contours
+from hounsfield.clinical.heart.cine_reading import read_cine
 from hounsfield.clinical.heart.echo_conclusions import Echo, chambers, filling, valves
 from hounsfield.clinical.heart.echo_derived import derive, with_borders
 from hounsfield.clinical.heart.echo_measures import EchoValue, values_of_facts
@@ -43,8 +44,24 @@ def read_echo(subject: Subject) -> Reading:
     values = {**values_of_study(subject.study), **values_of_facts(subject.facts)}
     borders = volumes_of_contours(subject.facts.contours)
     reading = reading_of(with_borders(values, borders), subject)
+    followed = read_cine(subject)
+    if followed is not None:
+        reading = beside(reading, followed) if values or borders else followed
     is_doubted = any(item.is_foreshortened for item in borders.values())
     return replace(reading, limits=(*reading.limits, FORESHORTENED)) if is_doubted else reading
+
+
+def beside(first: Reading, second: Reading) -> Reading:
+    """Return two readings of one series as one."""
+    return Reading(
+        findings=(*first.findings, *second.findings),
+        issues=(*first.issues, *second.issues),
+        models=(*first.models, *second.models),
+        key_images=(*first.key_images, *second.key_images),
+        limits=(*first.limits, *second.limits),
+        conclusions=(*first.conclusions, *second.conclusions),
+        charts=(*first.charts, *second.charts),
+    )
 
 
 def reading_of(values: dict[str, EchoValue], subject: Subject) -> Reading:

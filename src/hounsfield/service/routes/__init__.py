@@ -11,6 +11,6 @@ from hounsfield.service.routing import Route
 
 def route_table() -> tuple[Route, ...]:
     """Return every route of the service."""
-    from hounsfield.service.routes import session, system, tokens
+    from hounsfield.service.routes import audit, people, session, system, tokens
 
-    return (*system.ROUTES, *session.ROUTES, *tokens.ROUTES)
+    return (*system.ROUTES, *session.ROUTES, *tokens.ROUTES, *people.ROUTES, *audit.ROUTES)

@@ -1,24 +1,39 @@
 """A service on a test stand: cheap passwords, a clock that is set by hand, two projects with people in each."""
 
+import atexit
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from hounsfield.service.access.gate import Gate, Issuer, open_gate
 from hounsfield.service.access.passwords import Passwords
 from hounsfield.service.access.roles import EVERYWHERE, Role
-from hounsfield.service.app import build
+from hounsfield.service.app import build, inner_app
 from hounsfield.service.audit.log import AuditLog, Query, open_log
 from hounsfield.service.audit.record import Record
 from hounsfield.service.audit.recorder import Recorder
 from hounsfield.service.audit.scribe import Scribe
 from hounsfield.service.desk import Desk, Doors
+from hounsfield.service.edge import Edge
+from hounsfield.service.routes import route_table
 
 HOST = "testserver"
 PASSWORD = "correct horse battery"
 OWN_PAGE = {"origin": f"http://{HOST}"}
 CHEAP = Passwords(memory_kib=64, rounds=1)
+
+
+@cache
+def event_loop() -> BlockingPortal:
+    """Return one event loop for all clients: one for each request would be most of the time of these tests."""
+    opened = ExitStack()
+    atexit.register(opened.close)
+    return opened.enter_context(start_blocking_portal())
 
 
 class Clock:
@@ -44,7 +59,9 @@ class Stand:
     tokens: dict[str, str] = field(default_factory=dict)
 
     def client(self, **headers: str) -> TestClient:
-        return TestClient(self.app, headers=headers, raise_server_exceptions=False)
+        made = TestClient(self.app, headers=headers, raise_server_exceptions=False)
+        made.portal = event_loop()
+        return made
 
     def bearer(self, user: str) -> dict[str, str]:
         """Return the header by which an account shows a token that may do all it may."""
@@ -72,7 +89,14 @@ def stand_in(folder: Path, issuer: Issuer | None = None, **parts: object) -> Sta
     doors = parts.pop("doors", Doors(hosts=frozenset({HOST})))
     routes = parts.pop("routes", None)
     desk = Desk(gate, Recorder(Scribe(log)), doors, **parts)
-    return Stand(folder, clock, gate, log, desk, build(desk, routes))
+    app = Edge(_table(), desk) if routes is None else build(desk, routes)
+    return Stand(folder, clock, gate, log, desk, app)
+
+
+@cache
+def _table() -> FastAPI:
+    """Return the routes of the service, which know no desk until a request comes: making them takes most of a stand."""
+    return inner_app(None, route_table())
 
 
 def people(gate: Gate) -> None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hounsfield.errors import SettingsError
 from hounsfield.service.access.gate import open_gate
+from hounsfield.service.access.passwords import Passwords
 from hounsfield.service.audit.events import Event
 from hounsfield.service.audit.keys import open_signer
 from hounsfield.service.audit.log import Query, open_log
@@ -158,8 +159,7 @@ def asked(url: str, context: ssl.SSLContext | None = None, **headers: str) -> tu
         return error.code, dict(error.headers.items())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_starts_empty_answers_and_stops_in_order(number, tmp_path):
+def test_it_starts_empty_answers_and_stops_in_order(tmp_path):
     folder = tmp_path / "store"
     process, said = started(folder)
     assert (said["first_user"], len(said["first_password"])) == ("admin", 20)
@@ -172,7 +172,7 @@ def test_it_starts_empty_answers_and_stops_in_order(number, tmp_path):
     assert raw(said["address"], b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000) in (b"", b"HTTP/1.1 400")
     assert raw(said["address"], b"\x16\x03\x01\x02\x00garbage\r\n\r\n") in (b"", b"HTTP/1.1 400")
     assert asked(said["address"] + "health/live")[0] == 200
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     output, talk = process.communicate(timeout=30)
     assert process.returncode == 0, talk
     assert said["first_password"] not in output + talk
@@ -236,17 +236,19 @@ def test_with_a_certificate_it_speaks_tls_of_today(certificate, tmp_path):
         with pytest.raises((urllib.error.URLError, OSError)):
             asked(said["address"].replace("https", "http"))
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(
     "words",
     [("--host", "0.0.0.0"), ("--tls-certificate", "c.pem"), ("--host", "0.0.0.0", "--behind-proxy")],
 )
-def test_an_unsafe_start_ends_with_its_reason_and_leaves_no_account(words, tmp_path, capfd):
+def test_an_unsafe_start_ends_with_its_reason_and_leaves_no_account(words, tmp_path, capfd, monkeypatch):
     from hounsfield.cli import main
 
+    monkeypatch.setattr(Passwords.__init__, "__defaults__", (64, 1))
     code = main(["serve", "--store", str(tmp_path / "store"), "--json", *words])
     said = json.loads(capfd.readouterr().out)
     assert (code, said["error"]["code"]) == (2, "E280")

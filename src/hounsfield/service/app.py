@@ -50,7 +50,6 @@ def inner_app(desk: Desk, routes: Iterable[Route]) -> FastAPI:
         redirect_slashes=False,
         lifespan=_life(desk),
     )
-    api.state.desk = desk
     for row in routes:
         api.router.routes.append(GuardedRoute(row))
     api.add_exception_handler(HTTPException, _unrouted)

@@ -63,6 +63,7 @@ class Edge:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         passage, headers = passage_of(scope), Headers(scope=scope)
+        passage.desk = self._desk
         reply = _Reply(scope, send, self._desk, passage)
         language = language_of(headers.get("accept-language", ""))
         try:

@@ -14,10 +14,12 @@ class Passage:
 
     Attributes:
         request_id: random identifier, in the reply, the audit log and the process's log.
+        desk: set by the edge: the service.
         context: set by a route once it takes the request under its policy; without it no good reply leaves.
     """
 
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    desk: object = None
     context: object = None
 
 

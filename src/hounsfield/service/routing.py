@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from hounsfield.errors import AccessError, BadRequest, HounsfieldError, NotFound, Unauthenticated
+from hounsfield.errors import AccessError, BadRequest, Forbidden, HounsfieldError, NotFound, Unauthenticated
 from hounsfield.service.access.policy import Policy, Scope
 from hounsfield.service.access.principal import Principal
 from hounsfield.service.audit.events import Event
@@ -152,8 +152,10 @@ class GuardedRoute(APIRoute):
 
 
 async def _guard(row: Route, request: Request, inner: Callable[[Request], Awaitable[Response]]) -> Response:
-    desk: Desk = request.app.state.desk
     passage = passage_of(request.scope)
+    desk = passage.desk
+    if not isinstance(desk, Desk):
+        return problem(Forbidden("E271", found="-"))
     found = Context(desk, None, (), _address(request), passage.request_id, event=row.event)
     passage.context = found
     found.objects.extend(str(value) for value in request.path_params.values() if _UID.fullmatch(str(value)))

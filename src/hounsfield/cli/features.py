@@ -16,6 +16,8 @@ Harmonise = Annotated[str | None, typer.Option("--harmonise", help="Column of th
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="Column whose effect stays; may be given again.")]
 Split = Annotated[str | None, typer.Option("--split", help="Column; only rows that say training are learned of.")]
 Parameters = Annotated[Path | None, typer.Option("--parameters", help="combat.json: what was learned.")]
+Classify = Annotated[str | None, typer.Option("--classify", help="Column of classes that the features should tell.")]
+Group = Annotated[str | None, typer.Option("--group", help="Column of what belongs together, such as the patient.")]
 Apply = Annotated[Path | None, typer.Option("--apply", help="Take away what such a file says.")]
 
 
@@ -39,6 +41,8 @@ def features(
     split: Split = None,
     parameters: Parameters = None,
     apply: Apply = None,
+    classify: Classify = None,
+    group: Group = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The harmonised table, CSV.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="report.html of a test-retest.")] = None,
     as_json: Json = False,
@@ -46,11 +50,14 @@ def features(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Say how well features agree with a second measurement, or bring those of several scanners to one scale."""
+    """Say how well features agree with a second measurement or tell classes apart, or bring scanners to one scale."""
     from hounsfield.settings import read_settings
 
     house = read_settings({"language": language})
     talk = Talk(as_json, house.language, quiet)
+    if classify is not None or group is not None:
+        strange = again is not None or retest or harmonise or apply or split or keep or parameters or output or page
+        return _answer_classes(table, (classify, group), bool(strange), talk)
     combat = Harmonising(harmonise, tuple(keep or ()), split, parameters, apply)
     is_retest = again is not None or retest
     _check(is_retest, combat, output, page)
@@ -75,6 +82,29 @@ def _check(is_retest: bool, combat: Harmonising, output: Path | None, page: Path
     for path in (output, page, combat.parameters):
         if path is not None:
             require_free(path)
+
+
+def _answer_classes(table: Path, columns: tuple[str | None, str | None], is_strange: bool, talk: Talk) -> int:
+    """Judge how well features tell classes apart, and answer."""
+    from hounsfield.errors import SettingsError
+    from hounsfield.measuring.classifying import classified_json, classify
+    from hounsfield.measuring.feature_table import read_features, table_json
+
+    column, group = columns
+    if column is None or is_strange:
+        raise SettingsError("E714", found="--classify" if column else "--group")
+    found = read_features(table, [name for name in columns if name])
+    told = classified_json(classify(found, column, group))
+    talk.answer({"tables": [table_json(found)], "classified": told}, lambda: _class_lines(told, talk))
+    return 0
+
+
+def _class_lines(told: dict[str, Any], talk: Talk) -> Iterator[str]:
+    counts = ", ".join(f"{name} {count}" for name, count in told["classes"].items())
+    yield counts
+    yield f"{talk.label('features-groups')}: {told['groups']}, {talk.label('features-folds')}: {told['folds']}"
+    for name, one in told["metrics"].items():
+        yield f"  {name:<10} {one['value']:.3f} ({one['low']:.3f}-{one['high']:.3f})"
 
 
 def _retested(table: Path, again: Path | None, page: Path | None, talk: Talk) -> dict[str, Any]:

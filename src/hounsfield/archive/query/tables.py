@@ -42,6 +42,7 @@ studies = Table(
     Column("project", String, nullable=False),
     *_columns(STUDY_ATTRIBUTES),
     Column("patient_age_years", Float),
+    Column("patient_name_key", String),
     UniqueConstraint("project", "study_instance_uid"),
     Index("studies_by_patient", "project", "patient_id"),
     Index("studies_by_date", "project", "study_date"),

@@ -24,6 +24,7 @@ from hounsfield.archive.query.attributes import (
     STUDY_ATTRIBUTES,
     Attribute,
 )
+from hounsfield.archive.query.matching import name_key
 from hounsfield.archive.record import not_an_image, read_record
 from hounsfield.archive.store.blobs import Incoming
 from hounsfield.archive.store.document import Document, make_document
@@ -134,10 +135,13 @@ def _indexed(arrival: Arrival, header: Header, made: tuple[Document, FileStart])
         "image_type": "\\".join(header.image_type),
     }
     packed = zlib.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), 1)
-    age: dict[str, Value] = {"patient_age_years": header.patient_age_years}
+    study = _values(document, STUDY_ATTRIBUTES)
+    study["study_instance_uid"] = header.study_instance_uid
+    study["patient_age_years"] = header.patient_age_years
+    study["patient_name_key"] = name_key(str(study["patient_name"] or ""))
     return replace(
         arrival,
-        study={**_values(document, STUDY_ATTRIBUTES), **age, "study_instance_uid": header.study_instance_uid},
+        study=study,
         series={**_values(document, SERIES_ATTRIBUTES), "series_instance_uid": header.series_instance_uid},
         instance={**_values(document, INSTANCE_ATTRIBUTES), **own},
         packed_json=packed,

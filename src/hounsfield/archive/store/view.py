@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from hounsfield.archive.protocol import ALL_STUDIES, StudyQuery
+from hounsfield.archive.query.attributes import Level
+from hounsfield.archive.query.search import Filter, Page, Search
 from hounsfield.archive.query.tables import documents, instances, series, studies
 from hounsfield.archive.store.blobs import Blobs
 from hounsfield.archive.store.database import Database
@@ -96,6 +98,30 @@ class View:
         if not path.is_file():
             raise NotFound("E178", uid=sop_instance_uid, found=row["sha256"][:12])
         return path
+
+    def search(
+        self,
+        level: Level,
+        filters: Sequence[Filter] = (),
+        offset: int = 0,
+        limit: int = 100,
+        is_fuzzy: bool = False,
+    ) -> Page:
+        """Search as QIDO-RS and C-FIND do (PS3.4 section C.2.2.2), and return one page with the number of all rows.
+
+        Args:
+            level: what the rows are.
+            filters: all must be fulfilled; attributes of this level and those above.
+            offset: rows to pass over.
+            limit: rows of the page, at most 10,000.
+            is_fuzzy: match names of people by the beginnings of their words.
+
+        Raises:
+            Refused: ``E185`` for a value that cannot be, ``E186`` for an attribute that cannot be searched.
+        """
+        search = Search(level, self.projects, tuple(filters), is_fuzzy, self._database.is_sqlite)
+        with told(), self._database.reader.begin() as connection:
+            return search.run(connection, offset, limit)
 
     def metadata(self, series_instance_uid: str) -> tuple[bytes, ...]:
         """Return the DICOM JSON of each instance of a series (UTF-8), in the order of their numbers, without pixels.

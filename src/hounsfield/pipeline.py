@@ -23,6 +23,7 @@ from hounsfield.clinical.desk import Desk, model_names
 from hounsfield.clinical.facts import NO_FACTS, PatientFacts, facts_of
 from hounsfield.clinical.quality import checked_volume, inspect, unread
 from hounsfield.clinical.recognise import recognise
+from hounsfield.clinical.rules import with_options
 from hounsfield.clinical.subject import Reading, Subject, has_reject
 from hounsfield.clinical.tasks import find_task
 from hounsfield.clinical.tumour.lesion_file import LesionFile
@@ -250,7 +251,7 @@ def ask(subject: Subject, desk: Desk, options: Options) -> Report:
         provenance=_provenance(subject.series, reading.models, started, options),
         key_images=reading.key_images,
         limits=reading.limits,
-        conclusions=reading.conclusions,
+        conclusions=with_options(reading.conclusions),
         charts=reading.charts,
     )
 

@@ -69,6 +69,7 @@ FROM_MEMORY = {
         "surveil-after-brock",
         "pet-ct",
         "surveil-after-herder",
+        *(f"growth-{band}" for band in ("suspicious", "indeterminate", "likely-benign")),
         "biopsy-or-resect",
         "resect",
         "would-change",

@@ -167,6 +167,8 @@ def _doubling(earlier: Lesion, later: Lesion, days: int | None, doubts: tuple[st
     )  # fmt: skip
     inputs = (*_volumes(earlier, later), Fact("interval_days", days, DAY, "DICOM"),
               Fact("volume_error_fraction", VOLUME_ERROR_FRACTION, origin="assumed"))  # fmt: skip
+    if later.nodule_type:
+        inputs = (*inputs, Fact("nodule_type", later.nodule_type))
     missing = (*(("interval_days",) if days is None else ()), *doubts)
     wording, band = table.row("not-computable").wording(), ""
     if found is not None:

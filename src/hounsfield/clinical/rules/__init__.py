@@ -130,7 +130,7 @@ from hounsfield.clinical.rules.malignancy import (
     pku,
     va,
 )
-from hounsfield.clinical.rules.options import communication, options
+from hounsfield.clinical.rules.options import communication, options, with_options
 from hounsfield.clinical.rules.reporting import (
     bi_rads_suggestion,
     cns_wording,
@@ -309,4 +309,5 @@ __all__ = [
     "ventricular_geometry",
     "vertebral_height_loss_percent",
     "volume_doubling_time_days",
+    "with_options",
 ]

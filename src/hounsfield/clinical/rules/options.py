@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hounsfield.clinical.rules.concluding import PHYSICIAN, concluded
+from hounsfield.clinical.rules.growth import RULE, doubling_time_band
 from hounsfield.clinical.rules.malignancy import bts_step
 from hounsfield.clinical.rules.source import rule
 from hounsfield.core.conclusion import Conclusion, ConclusionKind, Fact
+from hounsfield.core.quantities import DAY
 
 
 def options(conclusions: Sequence[Conclusion], herder_probability: float | None = None) -> tuple[Conclusion, ...]:
     """Return the options that guideline tables attach to conclusions.
 
     Lung-RADS leads to its management column (from memory, and marked so), Brock to the path of the British
-    Thoracic Society, unconfirmed progression to imaging again.
+    Thoracic Society, a doubling time to its path of growing nodules, unconfirmed progression to imaging again.
     Options that are conclusions already (Fleischner) pass as they are.
 
     Args:
@@ -32,9 +34,34 @@ def options(conclusions: Sequence[Conclusion], herder_probability: float | None 
             found.append(replace(one, confirmed_by=PHYSICIAN))
         elif one.rule.name == "brock-2b" and one.measurement is not None:
             found.append(_of_brock(one, one.measurement.value, herder_probability))
+        elif one.rule.name == RULE and one.measurement is not None:
+            found += _of_growth(one, one.measurement.value)
         elif one.rule.name == "irecist" and one.result == "iUPD":
             found.append(_option(one, "irecist", "confirmation", (Fact("response", one.result),)))
     return tuple(found)
+
+
+def with_options(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
+    """Return conclusions with the options that they lead to behind them, each option once.
+
+    Options that a task gave already stay where they are; each says who must confirm it and, where its table does, what
+    would change it.
+    """
+    told = tuple(_completed(one) if one.kind is ConclusionKind.OPTION else one for one in conclusions)
+    known = {_what(one) for one in told}
+    further = (one for one in options([one for one in told if one.kind is not ConclusionKind.OPTION]))
+    return (*told, *{_what(one): one for one in further if _what(one) not in known}.values())
+
+
+def _what(one: Conclusion) -> tuple[str, str, tuple[str, ...]]:
+    return one.rule.name, one.result, one.tracking_uids
+
+
+def _completed(one: Conclusion) -> Conclusion:
+    table = rule(one.rule.name)
+    has_change = not one.would_change and any(row.key == "would-change" for row in table.rows)
+    change = (table.row("would-change").wording(),) if has_change else one.would_change
+    return replace(one, would_change=change, confirmed_by=PHYSICIAN)
 
 
 def communication(category: int) -> Conclusion:
@@ -67,6 +94,13 @@ def _of_brock(one: Conclusion, probability: float, herder_probability: float | N
     key = bts_step(probability, herder_probability)
     facts = (Fact("brock_probability", probability), Fact("herder_probability", herder_probability))
     return _option(one, "bts-nodule", key, facts)
+
+
+def _of_growth(one: Conclusion, days: float) -> list[Conclusion]:
+    """Return what the British Thoracic Society offers for a doubling time of a solid nodule; nothing for others."""
+    kinds = [str(fact.value) for fact in one.inputs if fact.name == "nodule_type"]
+    band = doubling_time_band(days, kinds[0]) if kinds else ""
+    return [_option(one, "bts-nodule", f"growth-{band}", (Fact("doubling_time_days", days, DAY),))] if band else []
 
 
 def _option(one: Conclusion, name: str, key: str, facts: tuple[Fact, ...]) -> Conclusion:

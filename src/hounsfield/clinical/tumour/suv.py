@@ -177,7 +177,7 @@ def measure_uptake(volume: Volume, inside: Flags, kind: SuvKind, factor: float, 
 
     def above(threshold: float) -> Metabolic:
         found = component_at(near & (samples >= threshold), (int(top[0]), int(top[1]), int(top[2])))
-        millilitres = np.count_nonzero(found) * volume.geometry.voxel_volume_mm3 / 1000.0
+        millilitres = int(np.count_nonzero(found)) * volume.geometry.voxel_volume_mm3 / 1000.0
         mean = float(samples[found].mean()) if found.any() else 0.0
         return Metabolic(threshold, millilitres, millilitres * mean)
 

@@ -148,7 +148,9 @@ starters-masks: $(VENV)/.stamp-full ## train the models of masks (nuclei, retina
 	@mkdir -p build
 	@$(call train_masks,nuclei,$(DATA)/nuclei) && cp build/nuclei.model $(STARTERS)/
 	@$(call train_masks,retina-vessels,$(DATA)/retina_vessels) && cp build/retina-vessels.model $(STARTERS)/
-	@$(call train_masks,cardiac-mri,$(DATA)/cardiac_mri) && cp build/cardiac-mri.model $(STARTERS)/
+	@$(call train_masks,cardiac-mri,$(DATA)/cardiac_mri)
+	@$(call train_masks,cardiac-mri-on,$(DATA)/cardiac_mri) --from build/cardiac-mri.model
+	@cp build/cardiac-mri-on.model $(STARTERS)/cardiac-mri.model
 	@$(BIN)/python starters/card_cardiac.py $(DATA)/cardiac_mri $(STARTERS)/cardiac-mri.model
 
 train_masks = GOMP_SPINCOUNT=2000 $(BIN)/hounsfield train $(2) -o build/$(1).model \

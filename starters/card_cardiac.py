@@ -2,11 +2,13 @@
 
     python starters/card_cardiac.py ../shared/data/cardiac_mri MODEL
 
-The volume of the left ventricle is its voxels in end-diastole and in end-systole (the method of discs); the spacing is
-not stored, and cancels in the ratio. The earlier frame is end-diastole. Every number comes from here.
+The frames are read as the task ``heart`` reads them: a look at the whole, a second about the ventricle, repairs. The
+volume of the left ventricle is its voxels in end-diastole and in end-systole (the method of discs); the spacing is not
+stored, and cancels in the ratio. The earlier frame is end-diastole. Every number comes from here.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,10 @@ import numpy as np
 from hounsfield.cases.masked import read_masked
 from hounsfield.cases.masked_guard import examine_masked
 from hounsfield.cases.masked_table import MaskTable
+from hounsfield.clinical.heart.segment import segment_phases
 from hounsfield.core.prediction import Interval
+from hounsfield.core.volume import Mask, Volume
 from hounsfield.errors import HounsfieldError
-from hounsfield.evaluate.mask_cases import find_mask
 from hounsfield.metrics.agreement import limits_of_agreement
 from hounsfield.metrics.case_means import mean_of
 from hounsfield.metrics.intervals import bootstrap_intervals, resample_weights
@@ -39,6 +42,13 @@ class Heart:
     patient: str
     reference: float
     predicted: float
+
+
+def find_mask(predictor: MaskPredictor, volumes: Sequence[Volume | None]) -> Mask:
+    """Return the chambers of a frame as the heart task reads them."""
+    present = [volume for volume in volumes if volume is not None]
+    (found,) = segment_phases(predictor, present)
+    return Mask(found.labels, found.geometry, {})
 
 
 def ejection_percent(diastole_voxels: int, systole_voxels: int) -> float:

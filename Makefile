@@ -23,7 +23,7 @@ BLIND_SPOT := src/hounsfield/prepare/data
 
 say = @printf '\033[1m==>\033[0m %s\n' $(1)
 
-.PHONY: help setup demo test test-long fuzz check bench bench-images bench-learning bench-radiomics bench-nodules docs starters starters-masks blind-spot clean
+.PHONY: help setup demo test test-long fuzz soak check bench bench-images bench-learning bench-radiomics bench-nodules docs starters starters-masks blind-spot clean
 
 help: ## list these commands
 	@printf 'Hounsfield: make <command>\n\n'
@@ -74,6 +74,10 @@ test-long: $(VENV)/.stamp-full ## the tests that take minutes: every example fil
 fuzz: $(VENV)/.stamp-full ## read a thousand files damaged on purpose: no crash, no hang, no growth of memory
 	$(call say,"Damaged files")
 	@HOUNSFIELD_FUZZ_FILES=$${HOUNSFIELD_FUZZ_FILES:-1000} $(BIN)/pytest -q tests/archive/test_fuzz.py tests/archive/test_fuzz_folders.py
+
+soak: $(VENV)/.stamp-full ## kill a receiving store KILLS times (1000) and audit it; figures in benchmarks/results/soak.json
+	$(call say,"Kills")
+	@KILLS=$${KILLS:-1000} $(BIN)/python -m benchmarks.soak
 
 # The types are checked beside the tests: one after the other would leave a core idle for two minutes.
 check: $(VENV)/.stamp-full ## lint, format, types, floors, house meter, documentation

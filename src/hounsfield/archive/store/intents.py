@@ -73,6 +73,11 @@ def read_intents(folder: Path) -> dict[str, Intent]:
     return found
 
 
+def has_intents(folder: Path) -> bool:
+    """Tell whether a process left a log: one that died while others held the store."""
+    return any(folder.glob("*.log"))
+
+
 def clear_intents(folder: Path) -> None:
     """Remove the logs after their recovery."""
     for path in folder.glob("*.log"):

@@ -12,7 +12,7 @@ from hounsfield.archive.store.blobs import Blobs
 from hounsfield.archive.store.database import Database
 from hounsfield.archive.store.examine import STORE_LIMITS, examine
 from hounsfield.archive.store.folder import StoreFolder
-from hounsfield.archive.store.intents import Intent, IntentLog
+from hounsfield.archive.store.intents import Intent, IntentLog, has_intents
 from hounsfield.archive.store.quarantine import Quarantine
 from hounsfield.archive.store.receipt import Receipt
 from hounsfield.archive.store.recovery import DEFAULT_PROJECT, Recovered, recover
@@ -122,7 +122,8 @@ class Store:
         is_clean = not self._has_failed and self._pending == 0
         if is_clean:
             self._intents.remove()
-        self._held.release(is_clean)
+        # A log that is left belongs to a process that lives, or to one that died: then the next to open recovers.
+        self._held.release(is_clean and not has_intents(self._held.intents))
 
     def _take_in(self, chunks: Iterable[bytes], intent: Intent, limits: Limits) -> Pending:
         incoming = self._blobs.take_in(chunks, limits.max_file_bytes)

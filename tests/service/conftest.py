@@ -2,6 +2,7 @@
 
 import pytest
 
+from hounsfield.archive.store import open_store
 from tests.service.stand import stand_in
 
 
@@ -16,6 +17,7 @@ def stand(tmp_path):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """A stand that the tests of a module share."""
-    made = stand_in(tmp_path_factory.mktemp("service"))
+    folder = tmp_path_factory.mktemp("service")
+    made = stand_in(folder, store=open_store(folder / "archive"))
     yield made
     made.desk.close()

@@ -86,6 +86,7 @@ def stand_in(folder: Path, issuer: Issuer | None = None, **parts: object) -> Sta
     gate = open_gate(folder, CHEAP, issuer, clock)
     log = open_log(folder, clock)
     people(gate)
+    parts.setdefault("store", None)
     doors = parts.pop("doors", Doors(hosts=frozenset({HOST})))
     routes = parts.pop("routes", None)
     desk = Desk(gate, Recorder(Scribe(log)), doors, **parts)

@@ -182,7 +182,7 @@ def test_it_starts_empty_answers_and_stops_in_order(tmp_path):
     assert (events[0], events[-1]) == (Event.SERVICE_STOP, Event.SERVICE_START)
     assert verify(folder / "audit.db", open_signer(folder / "audit.key").verifier()).faults == ()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    held = b"".join(path.read_bytes() for path in folder.iterdir())
+    held = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert said["first_password"].encode() not in held
 
 

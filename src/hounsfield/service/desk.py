@@ -3,11 +3,14 @@
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hounsfield.service.access.gate import Gate
 from hounsfield.service.audit.recorder import Recorder
 from hounsfield.service.measures import Measures
+
+if TYPE_CHECKING:
+    from hounsfield.archive.store import Store
 
 _log = logging.getLogger("hounsfield.service")
 
@@ -46,7 +49,7 @@ class Desk:
     recorder: Recorder
     doors: Doors = field(default_factory=Doors)
     measures: Measures = field(default_factory=Measures)
-    store: Any = None
+    store: "Store | None" = None
     app_folder: Path | None = None
 
     def report_fault(self, request_id: str, error: Exception) -> None:
@@ -59,5 +62,7 @@ class Desk:
 
     def close(self) -> None:
         """Finish the log and close the files."""
+        if self.store is not None:
+            self.store.close()
         self.recorder.close()
         self.gate.close()

@@ -28,7 +28,7 @@ from hounsfield.service.passage import passage_of
 from hounsfield.service.problems import language_of, problem, status_of
 
 SMALL_BODY_BYTES = 1 << 20
-_UID = re.compile(r"[0-9.]{1,64}")
+_UID = re.compile(r"(?=.{3,64}$)[0-9]+(?:\.[0-9]+)+")
 _FAILED_FROM = 500
 
 

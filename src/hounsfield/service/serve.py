@@ -55,6 +55,8 @@ def serve(settings: Settings, folder: Path, announce: Callable[[Start], None]) -
     Raises:
         SettingsError: ``E280`` the place is not safe, ``E285`` the issuer, ``E287`` it cannot listen there.
     """
+    from hounsfield.archive.store import open_store
+
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     gate = open_gate(folder, issuer=read_issuer(settings.oidc_issuer, settings.oidc_audience, settings.oidc_keys))
     try:
@@ -65,7 +67,8 @@ def serve(settings: Settings, folder: Path, announce: Callable[[Start], None]) -
         gate.close()
         raise
     with listener:
-        desk = Desk(gate, Recorder(Scribe(open_log(folder)), settings.audit_strict), doors_of(settings))
+        recorder = Recorder(Scribe(open_log(folder)), settings.audit_strict)
+        desk = Desk(gate, recorder, doors_of(settings), store=open_store(folder))
         start = Start(address_of(settings, listener), folder, FIRST_USER if first else None, first)
         desk.recorder.scribe.write(Entry(Event.SERVICE_START, actor="service", objects=(start.address,)))
         announce(start)

@@ -111,8 +111,8 @@ def _class_table(classes: Sequence[ClassEntry]) -> Iterable[str]:
         rows.append((entry.name, code, kind, *figures))
         for word, rule in (("rule-out", entry.rule_out), ("rule-in", entry.rule_in)):
             if rule is not None:
-                figures = (f"{rule.threshold:.4g}", _interval(rule.sensitivity), _interval(rule.specificity))
-                rows.append((entry.name, "", word, *figures, rule.data_set))
+                worth = (_interval(rule.sensitivity), _interval(rule.specificity), rule.data_set)
+                rows.append((entry.name, "", word, f"{rule.threshold:.4g}", *worth))
     yield from _table(("class", "concept", "kind", "threshold", "sensitivity", "specificity", "set on"), rows)
 
 

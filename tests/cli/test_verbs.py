@@ -24,6 +24,7 @@ VERBS = (
     "prepare",
     "radiomics",
     "segment",
+    "similar",
     "maps",
     "data",
     "plan",

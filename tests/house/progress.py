@@ -30,6 +30,7 @@ VERBS = (
     "radiomics",
     "serve",
     "segment",
+    "similar",
     "synthesise",
     "train",
     "tune",

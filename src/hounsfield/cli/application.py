@@ -27,6 +27,7 @@ from hounsfield.cli import (
     radiomics,
     segment,
     serve,
+    similar,
     synthesise,
     train,
     tune,
@@ -58,6 +59,7 @@ def build() -> typer.Typer:
         prepare.prepare,
         radiomics.radiomics,
         segment.segment,
+        similar.similar,
         maps.maps,
     )
     for verb in (

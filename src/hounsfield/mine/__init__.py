@@ -1,0 +1,1 @@
+"""Mine: what many cases say together; for now, which of them look like a given one."""

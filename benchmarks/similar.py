@@ -27,9 +27,8 @@ def main() -> None:
     index = SimilarIndex((model, "", ""), cases, rows)
     for k in (1, 5, 10):
         found = index.precision(k)
-        print(
-            f"precision@{k} {found.value:.3f}  chance {found.chance:.3f}  {found.cases} cases, {found.patients} patients"
-        )
+        of = f"{found.cases} cases, {found.patients} patients"
+        print(f"precision@{k} {found.value:.3f}  chance {found.chance:.3f}  {of}")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ MAX_TEXT_BYTES = 1 << 20
 BINARY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _ONE_TEXT = frozenset({"LT", "ST", "UT", "UR"})
 _NUMBERS = {"SS": "h", "US": "H", "SL": "i", "UL": "I", "SV": "q", "UV": "Q", "FL": "f", "FD": "d"}
-_ASCII = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI", "UR"})
+_ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
 _PERSON_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_GB2312_ESCAPE = "\x1b$)A"
+"""pydicom 3 leaves this one in the text (PS3.5 annex K); it is no letter of any name."""
 _INTEGER = re.compile(r"[+-]?\d{1,12}")
 
 
@@ -93,6 +95,7 @@ def decode(raw: bytes, character_set: bytes) -> str:
 
     terms = [term.strip() for term in character_set.decode("ascii", "replace").split("\\")]
     try:
-        return str(decode_bytes(raw, convert_encodings(terms), {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}))
+        text = str(decode_bytes(raw, convert_encodings(terms), {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}))
+        return text.replace(_GB2312_ESCAPE, "")
     except (LookupError, ValueError):
         return decode_text(raw, character_set)

@@ -55,7 +55,7 @@ class DrawnHeart:
         rows, columns = (round(self.sides_mm / step) for step in self.spacing_mm[1:])
         offsets = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
         z = (np.arange(slices)[:, None] - 0.5 + offsets).ravel() * self.spacing_mm[0]
-        if self.spacing_mm[1] < 2.0:
+        if self.spacing_mm[1] <= 2.5:
             offsets = np.zeros(1)  # small voxels need no more than their middle
         y = (np.arange(rows)[:, None] - (rows - 1) / 2 + offsets).ravel() * self.spacing_mm[1] - self.shift_mm[0]
         x = (np.arange(columns)[:, None] - (columns - 1) / 2 + offsets).ravel() * self.spacing_mm[2] - self.shift_mm[1]

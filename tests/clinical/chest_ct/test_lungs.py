@@ -11,6 +11,7 @@ from hounsfield.clinical.chest_ct import lungs as module
 from hounsfield.clinical.chest_ct.airways import Airways
 from hounsfield.clinical.chest_ct.findings import emphysema_percent
 from hounsfield.clinical.chest_ct.lungs import BALL_MM, SMALLEST_LUNG_ML, Lung, Lungs, find_lungs
+from hounsfield.clinical.chest_ct.search import find_candidates
 from hounsfield.core.finding import Laterality
 from hounsfield.core.geometry import VolumeGeometry
 from hounsfield.core.quantities import Quantity
@@ -210,6 +211,48 @@ def test_a_nodule_at_the_pleura_stays_in_the_closed_lung(diameter, sunk, least) 
     assert not (lung.mask & inside).any()
     assert (lung.closed & inside).sum() >= least * inside.sum()
     assert found(torso).side_at(tuple(torso.geometry.to_index([(x, 0, 0)])[0])) is lung
+
+
+PLEURAL = [(-1, 0, 0), (0, 1, 0), (0, -1, 0.3), (-0.6, 0.6, 0.5), (-0.5, -0.6, -0.6), (0, 0.3, -1)]
+
+
+@pytest.mark.parametrize(("diameter", "sunk"), [(6.0, 0.0), (6.0, 0.25), (8.0, 0.25), (10.0, 0.25)])
+def test_a_small_nodule_at_the_pleura_is_searched_and_belongs_to_its_lung(diameter, sunk) -> None:
+    """Its middle may lie in a block that the rolling ball leaves out."""
+    parts, centres, outside = [], [], 0
+    for way in PLEURAL:
+        spot = np.array(way, float) / np.linalg.norm(np.array(way) / RIGHT.half)
+        inward = -spot / np.square(RIGHT.half)
+        centres.append(spot + inward / np.linalg.norm(inward) * diameter * (0.5 - sunk) + RIGHT.centre)
+        parts.append(Ellipsoid(tuple(centres[-1]), (diameter / 2,) * 3, 40))
+    torso = Torso((RIGHT, LEFT, *parts))
+    volume, lungs = torso.volume(), find_lungs(torso.volume())
+    right = by_side(lungs)[Laterality.RIGHT]
+    places = np.array([one.index for one in find_candidates(volume, lungs)])
+    for centre in centres:
+        index = torso.geometry.to_index([centre])[0]
+        assert lungs.lung_near(tuple(index)) is right
+        near = places[np.argmin(np.linalg.norm((places - index) * torso.spacing_mm, axis=1))]
+        assert np.linalg.norm((near - index) * torso.spacing_mm) <= max(diameter / 2, 2.5)
+        assert lungs.lung_near(tuple(near)) is right
+        outside += lungs.side_at(tuple(index)) is None
+    assert outside > 0 or diameter > 6 or not sunk  # else this would hold without the neighbours
+
+
+def test_a_block_from_the_lung_is_near_and_two_are_not() -> None:
+    lungs = hand_made((1, 1, 1))
+    assert [lungs.lung_near((1, 2, x)) for x in range(6)] == [lungs.lungs[k] for k in (0, 0, 0, 1, 1, 1)]
+    lungs.lungs[0].closed[:], lungs.lungs[1].closed[:, :, 4] = False, False
+    assert [lungs.lung_near((1, 2, x)) is None for x in range(6)] == [True] * 4 + [False] * 2
+
+
+def test_small_lungs_that_touch_are_parted() -> None:
+    parts = (RIGHT, LEFT, Box((0, -10, 0), (16, 4, 8), LUNG))
+    assert RIGHT.volume_ml + LEFT.volume_ml < 600
+    lungs = found(Torso(parts))
+    assert set(by_side(lungs)) == set(SIDES)
+    for side, drawn in SIDES.items():
+        assert lungs.volume_ml(by_side(lungs)[side]) == pytest.approx(drawn.volume_ml, rel=0.04)
 
 
 def test_the_heart_is_not_closed_into_the_lung() -> None:

@@ -225,3 +225,46 @@ def test_a_nodule_keeps_its_volume_in_the_chest() -> None:
         chest = ChestCt((2.0, 2.0, 2.0), (40.0, 220.0, 300.0), blur_mm=blur, noise_hu=0.0)
         filled = replace(chest, nodules=(ball,)).volume().array.astype(float) - chest.volume().array
         assert filled.sum() * 8.0 / 900 == pytest.approx(ball.volume_mm3, rel=0.015)
+
+
+HARD = ChestCt((3.0, 2.0, 2.0), (120.0, 200.0, 280.0), blur_mm=0.0, noise_hu=0.0)
+
+
+def lung_share(chest: ChestCt) -> float:
+    return float((chest.volume().array == LUNG_HU).mean())
+
+
+@pytest.mark.parametrize("blur_mm", [0.0, 2.0])
+def test_noise_keeps_its_strength_when_it_is_alike_between_neighbours(blur_mm) -> None:
+    plain = HARD.volume().array.astype(float)
+    noise = replace(HARD, noise_hu=40.0, noise_mm=blur_mm).volume().array - plain
+    assert noise.std() == pytest.approx(40.0, rel=0.01)
+    alike = np.corrcoef(noise[:, :, 1:].ravel(), noise[:, :, :-1].ravel())[0, 1]
+    expected = np.exp(-((2.0 / (2 * blur_mm)) ** 2)) if blur_mm else 0.0  # two blurred samples, a step apart
+    assert alike == pytest.approx(expected, abs=0.03)
+
+
+def test_texture_varies_the_lungs_alone() -> None:
+    plain = HARD.volume().array
+    varied = replace(HARD, texture_hu=30.0).volume().array.astype(float)
+    lung = plain == LUNG_HU
+    assert (varied[~lung] == plain[~lung]).all()
+    assert varied[lung].std() == pytest.approx(30.0, rel=0.1)  # few grains: it need not be that of the whole field
+    assert varied[lung].mean() == pytest.approx(LUNG_HU, abs=8.0)
+    assert varied[lung].min() >= LUNG_HU - 100
+
+
+def test_walls_press_on_the_lungs_and_fissures_run_through_them() -> None:
+    plain, pressed = HARD.volume().array, replace(HARD, walls=10).volume().array
+    changed = plain != pressed
+    assert (plain[changed] == LUNG_HU).all()
+    assert set(np.unique(pressed[changed] == 30)) == {True, False}  # lumps of tissue, and sheets of another density
+    assert lung_share(replace(HARD, walls=30)) < lung_share(replace(HARD, walls=10)) < lung_share(HARD)
+    assert (replace(HARD, walls=10).volume().array == pressed).all()
+
+
+def test_vessels_are_drawn_over_texture_as_over_plain_lung() -> None:
+    vessels = replace(HARD, vessels=3)
+    drawn = vessels.volume().array > LUNG_HU + 400
+    varied = replace(vessels, texture_hu=30.0).volume().array > LUNG_HU + 400
+    assert (drawn == varied).mean() > 0.999

@@ -225,16 +225,16 @@ def candidates(*rows):
 @pytest.mark.parametrize(
     ("rows", "kept"),
     [
-        ([(10, 4, 50), (13, 2, 90)], [13]),
-        ([(10, 4, 50), (14.01, 2, 90)], [14.01, 10]),
-        ([(10, 2, 50), (12.4, 1, 90)], [12.4]),
-        ([(10, 2, 50), (12.6, 1, 90)], [12.6, 10]),
-        ([(10, 2, 90), (14, 8, 50), (19, 2, 70)], [10, 19]),
+        ([(10, 4, 50), (13, 3, 90)], [13]),
+        ([(10, 4, 50), (13.01, 3, 90)], [13.01, 10]),
+        ([(10, 2, 50), (11.9, 1, 90)], [11.9]),
+        ([(10, 2, 50), (12.1, 1, 90)], [12.1, 10]),
+        ([(10, 2, 90), (14, 8, 50), (19, 2, 70)], [10, 19, 14]),
         ([(0, 5, 90), (4, 5, 80), (8, 5, 70)], [0, 8]),
         ([], []),
     ],
 )
-def test_the_stronger_of_two_within_each_other_stays(rows, kept) -> None:
+def test_the_stronger_of_two_within_the_smaller_stays(rows, kept) -> None:
     assert [one.index[2] for one in search._distinct(candidates(*rows), scan([]))] == kept
 
 
@@ -245,7 +245,18 @@ def test_distances_are_millimetres() -> None:
     assert len(search._distinct(rows, scan([]))) == 1
 
 
-def test_the_strongest_are_kept_where_there_are_too_many() -> None:
-    rows = candidates(*((10 * k, 2, k + 1) for k in range(search.MOST + 50)))
-    kept = search._distinct(rows, scan([]))
-    assert [one.response for one in kept] == list(range(search.MOST + 50, 50, -1))
+@pytest.mark.parametrize(("reach", "kept"), [(0.0, [10, 13, 16, 30]), (4.0, [10, 16, 30]), (9.0, [10, 30])])
+def test_earlier_candidates_keep_later_ones_away(reach, kept) -> None:
+    rows = candidates((10, 2, 1), (13, 2, 9), (16, 2, 5), (30, 2, 7))
+    found = search.apart(rows, scan([]), lambda one, other: np.full(other.shape, reach))
+    assert [one.index[2] for one in found] == kept
+
+
+def test_the_strongest_of_each_scale_are_kept(monkeypatch) -> None:
+    """A small faint ball is not crowded out by large strong ones: each scale has its own places."""
+    volume = scan([ball((12.0, 12.0, 12.0), 5.0), ball((30.0, 30.0, 14.0), 14.0), ball((34.0, 12.0, 34.0), 14.0)])
+    lungs = lung_of(volume)
+    monkeypatch.setattr(search, "MOST", 1)
+    found = find_candidates(volume, lungs)
+    assert len({one.radius_mm for one in found}) == len(found) <= len(search.SCALES_MM)
+    assert any(np.linalg.norm(place(one) - (12, 12, 12)) <= 1.5 for one in found)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from hounsfield.clinical.chest_ct.grid import Flags, Floats, around, read_at
 from hounsfield.clinical.chest_ct.lungs import Lungs
-from hounsfield.clinical.chest_ct.search import Candidate, find_candidates
+from hounsfield.clinical.chest_ct.rays import cast_rays
+from hounsfield.clinical.chest_ct.search import Candidate, apart, find_candidates
 from hounsfield.compiled import in_threads
 from hounsfield.core.volume import Volume
 from hounsfield.metrics.components import label_components
@@ -34,9 +35,17 @@ FEATURES = (
     "log_filling",
     "far_dense_share",
     "surroundings_dense_share",
+    "log_reach",
+    "open_share",
+    "through_share",
+    "walled_share",
+    "reach_spread",
+    "least_reach",
+    "border_drop",
+    "log_contrast_to_noise",
 )
 LUNG_HU = -850.0
-CLOSELY = 250
+CLOSELY = 800
 """Candidates that are looked at closely, the strongest first."""
 
 
@@ -93,7 +102,8 @@ class BallDetector:
         rows = in_threads(features_of, [(volume, lungs, one) for one in found], self.threads)
         scores = candidate_model().scores(np.array(rows))
         scored = [replace(one, score=float(score)) for one, score in zip(found, scores, strict=True)]
-        return tuple(sorted(scored, key=lambda one: -one.score))
+        best = sorted(scored, key=lambda one: -one.score)
+        return apart(best, volume, lambda one, other: np.maximum(np.maximum(one, other), 2.5))
 
 
 def features_of(volume: Volume, lungs: Lungs, candidate: Candidate) -> Row:
@@ -127,13 +137,37 @@ def features_of(volume: Volume, lungs: Lungs, candidate: Candidate) -> Row:
             float(np.log((joined.sum() + 1.0) / ball_samples)),
             float(dense[outer].mean()),
             float((contrast[far <= 2.5 * radius + 2] > 250.0).mean()),
+            *_reach(contrast, allowed, far, step, radius),
         ]
+    )
+
+
+def _reach(contrast: Floats, allowed: Flags, far: Floats, step: float, radius: float) -> tuple[float, ...]:
+    """Return how rays from the middle of the tissue end."""
+    core = max(float(np.median(contrast[far <= 0.5 * radius])), 1.0)
+    tissue = np.argwhere((contrast > core / 2) & allowed & (far <= radius))
+    start = tissue.mean(axis=0) if len(tissue) else np.full(3, len(contrast) // 2)
+    rays = cast_rays(contrast, allowed, start, core, (2.2 * radius + 1.0) / step, 1.0 / step)
+    length = float(np.median(rays.lengths))
+    low, high = np.percentile(rays.lengths, (25, 75))
+    closed = ~rays.is_open & ~rays.is_walled
+    lung = contrast[allowed & (far > 1.5 * radius) & (contrast < 250.0)]
+    noise = 1.4826 * float(np.median(np.abs(lung - np.median(lung)))) if len(lung) > 20 else 100.0
+    return (
+        float(np.log(length * step / radius)),
+        float(rays.is_open.mean()),
+        rays.through,
+        float(rays.is_walled.mean()),
+        float((high - low) / length),
+        float(np.percentile(rays.lengths, 10) / length),
+        float(np.median(rays.drop[closed])) if closed.any() else 0.0,
+        float(np.log(core / max(noise, 5.0))),
     )
 
 
 def _joined(dense: Flags) -> Flags:
     """Return the part within a sample of the middle of a cube, or else the largest."""
-    found = label_components(dense, 26)
+    found = label_components(dense, 26, threads=1)
     if not len(found.voxels):
         return dense
     middle = len(dense) // 2

@@ -75,6 +75,15 @@ class Lungs:
         block = self.block_of(index)
         return next((lung for lung in self.lungs if lung.closed[block]), None)
 
+    def lung_near(self, index: tuple[float, float, float]) -> Lung | None:
+        """Return the lung at an index, or the one within a block of it: the middle of a nodule may lie at the wall."""
+        block = self.block_of(index)
+        near = tuple(slice(max(b - 1, 0), b + 2) for b in block)
+        counts = [int(np.count_nonzero(lung.closed[near])) for lung in self.lungs]
+        if not any(counts):
+            return None
+        return self.side_at(index) or self.lungs[int(np.argmax(counts))]
+
     def block_of(self, index: tuple[float, float, float]) -> tuple[int, int, int]:
         """Return the block that an index of the volume lies in."""
         shape = self.airways.mask.shape
@@ -141,7 +150,7 @@ def _sides(air: Flags, spacing: Spacing) -> list[Flags]:
     found = label_components(air, 6)
     order = [i for i in np.argsort(found.voxels)[::-1] if found.voxels[i] * block_ml >= SMALLEST_LUNG_ML][:2]
     parts = [found.labels == i + 1 for i in order]
-    if len(parts) == 1 and found.voxels[order[0]] * block_ml > 4 * SMALLEST_LUNG_ML:
+    if len(parts) == 1 and found.voxels[order[0]] * block_ml > 2 * SMALLEST_LUNG_ML:
         return _parted(parts[0], spacing) or parts
     return parts
 

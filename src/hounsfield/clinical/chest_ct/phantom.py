@@ -51,6 +51,9 @@ class ChestCt:
         vessels: how many trees start at each hilum.
         blur_mm: standard deviation of the point spread in the plane; slices are means over their thickness.
         noise_hu: standard deviation of the noise.
+        noise_mm: standard deviation of the blur that makes neighbouring noise alike; it keeps its strength.
+        texture_hu: standard deviation of the density of the lungs, which varies over about 5 mm.
+        walls: ribs that press on each lung, and fissures through it.
         seed: of vessels and noise.
     """
 
@@ -60,6 +63,9 @@ class ChestCt:
     vessels: int = 0
     blur_mm: float = 0.5
     noise_hu: float = 15.0
+    noise_mm: float = 0.0
+    texture_hu: float = 0.0
+    walls: int = 0
     seed: int = 0
 
     @property
@@ -83,16 +89,28 @@ class ChestCt:
         for side in (-1, 1):
             array[_ellipsoid((x, y, z), (side * 66.0, 0.0, -8.0), (52.0, 74.0, 95.0))] = LUNG_HU
         array[:, (x[None, :]) ** 2 + (y[:, None] + 5) ** 2 <= 8.0**2] = -1000.0
+        if self.walls:
+            _draw_walls(array, (x, y, z), self.walls, np.random.default_rng(self.seed + 2))
+        lung = array == LUNG_HU
+        if self.texture_hu:
+            array[lung] += np.maximum(self.texture_hu * self._grain(5.0, self.seed + 3)[lung], -100.0)
         if self.vessels:
-            _draw_vessels(array, (x, y, z), self.vessels, np.random.default_rng(self.seed))
+            _draw_vessels(array, lung, (x, y, z), self.vessels, np.random.default_rng(self.seed))
         for nodule in self.nodules:
             add_ball(array, geometry, nodule)
         blur = (0.0, self.blur_mm / self.spacing_mm[1], self.blur_mm / self.spacing_mm[2])
         array = gaussian_filter(array, blur)
         if self.noise_hu:
-            noise = np.random.default_rng(self.seed + 1).standard_normal(array.shape, dtype=np.float32)
-            array += self.noise_hu * noise
+            array += self.noise_hu * self._grain(self.noise_mm, self.seed + 1)
         return Volume(np.rint(array).astype(np.int16), geometry, Quantity.HOUNSFIELD)
+
+    def _grain(self, blur_mm: float, seed: int) -> Floats:
+        """Return noise of standard deviation 1 that is blurred in all directions."""
+        grain = np.random.default_rng(seed).standard_normal(self.geometry.shape, dtype=np.float32)
+        if blur_mm:
+            grain = gaussian_filter(grain, [blur_mm / step for step in self.spacing_mm])
+            grain /= grain.std()
+        return grain
 
 
 def add_ball(array: npt.NDArray[np.floating], geometry: VolumeGeometry, ball: Ball, finer: int = 5) -> None:
@@ -140,16 +158,37 @@ def _ellipsoid(lines: tuple[Floats, Floats, Floats], centre: Triple, radii: Trip
 
 
 def _draw_vessels(
-    array: Floats, lines: tuple[Floats, Floats, Floats], trees: int, generator: np.random.Generator
+    array: Floats, lung: Floats, lines: tuple[Floats, Floats, Floats], trees: int, generator: np.random.Generator
 ) -> None:
-    """Draw trees of tubes that fork, from each hilum outward; only in the lungs, whose samples are ``LUNG_HU``."""
+    """Draw trees of tubes that fork, from each hilum outward; only in the lungs."""
     drawn = array.copy()
     for side in (-1.0, 1.0):
         for _ in range(trees):
             start = np.array([side * 28.0, generator.uniform(-15, 15), generator.uniform(-30, 20)])
             aim = np.array([side * generator.uniform(0.3, 1), generator.normal(0, 0.7), generator.normal(0, 0.8)])
             _branch(drawn, lines, (start, aim / np.linalg.norm(aim), generator.uniform(3.5, 6.0)), generator)
-    np.copyto(array, drawn, where=array == LUNG_HU)
+    np.copyto(array, drawn, where=lung)
+
+
+def _draw_walls(
+    array: Floats, lines: tuple[Floats, Floats, Floats], count: int, generator: np.random.Generator
+) -> None:
+    """Draw ribs and lumps of soft tissue that press on the lungs, and fissures, thin oblique sheets through them."""
+    lung = array == LUNG_HU
+    x, y, z = (
+        line.reshape([-1 if k == axis else 1 for k in range(3)]) for line, axis in zip(lines, (2, 1, 0), strict=True)
+    )
+    for side in (-1.0, 1.0):
+        for _ in range(count):
+            aim = generator.normal(size=3)
+            aim /= np.linalg.norm(aim / np.array([52.0, 74.0, 95.0]))
+            middle = aim * generator.uniform(0.97, 1.08) + np.array([side * 66.0, 0.0, -8.0])
+            centre = (float(middle[0]), float(middle[1]), float(middle[2]))
+            radii = (generator.uniform(5, 14), generator.uniform(5, 25), generator.uniform(4, 10))
+            array[_ellipsoid(lines, centre, radii) & lung] = 30.0
+        tilt, where = generator.normal([0.0, 0.5, 1.0], 0.2), generator.uniform(-30, 30)
+        sheet = np.abs(tilt[0] * (x - side * 66) + tilt[1] * y + tilt[2] * z - where) <= generator.uniform(0.4, 0.9)
+        array[sheet & (array == LUNG_HU)] = generator.uniform(-700, -500)
 
 
 Twig = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]

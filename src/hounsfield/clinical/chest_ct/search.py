@@ -1,5 +1,6 @@
 """Search: where in the lungs something looks like a ball of some size; and the door for a trained detector."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,13 +15,15 @@ from hounsfield.core.volume import Volume
 from hounsfield.prepare.regrid import regrid
 from hounsfield.prepare.taps import taps_of
 
+Radii = npt.NDArray[np.float64]
+
 FINE_MM, COARSE_MM = 1.0, 2.0
 SCALES_MM = ((1.2, FINE_MM), (1.8, FINE_MM), (2.7, COARSE_MM), (4.0, COARSE_MM), (6.0, COARSE_MM))
 """Widths of the smoothing, and the spacing each is looked at; a ball of radius r answers best at r / sqrt(3)."""
-LEAST_RESPONSE = 40.0
+LEAST_RESPONSE = 25.0
 LUNG_HU, DENSEST_HU = -850.0, 100.0
-MOST = 400
-"""Candidates that are looked at closely, the strongest first."""
+MOST = 200
+"""Candidates of each scale that are kept, the strongest first: vessels would crowd out small and faint nodules."""
 
 
 @dataclass(frozen=True)
@@ -100,28 +103,40 @@ def _at_scale(grid: _Grid, sigma_mm: float, threads: int) -> list[Candidate]:
     places = np.empty((20000, 3), dtype=np.int64)
     count = kernels.peaks(response, LEAST_RESPONSE, places)
     radius = sigma_mm * np.sqrt(3.0)
+    places = places[:count][np.argsort(-response[tuple(places[:count].T)], kind="stable")[:MOST]]
     return [
         Candidate(
             (float(grid.lines[0][z]), float(grid.lines[1][y]), float(grid.lines[2][x])),
             float(radius),
             float(response[z, y, x]),
         )
-        for z, y, x in places[:count]
+        for z, y, x in places
     ]
 
 
 def _distinct(found: list[Candidate], volume: Volume) -> tuple[Candidate, ...]:
-    """Keep the strongest of candidates that lie within each other."""
+    """Keep the strongest of candidates that lie within the smaller of each other; the judge parts the rest."""
+    order = sorted(found, key=lambda candidate: -candidate.response)
+    return apart(order, volume, lambda one, other: np.maximum(np.minimum(one, other), 2.0))
+
+
+def apart(
+    order: Sequence[Candidate], volume: Volume, reach_mm: Callable[[float, Radii], Radii]
+) -> tuple[Candidate, ...]:
+    """Return candidates that lie within no earlier one that was kept.
+
+    Args:
+        order: the best first.
+        volume: where they lie.
+        reach_mm: from the radius of one and the radii of others to the distance within which it is the same.
+    """
     kept: list[Candidate] = []
     spacing = np.asarray(volume.geometry.spacing_mm)
-    centres = np.empty((MOST, 3))
-    for one in sorted(found, key=lambda candidate: -candidate.response):
-        place = np.asarray(one.index) * spacing
-        distances = np.linalg.norm(centres[: len(kept)] - place, axis=1)
-        reach = np.array([max(other.radius_mm, one.radius_mm, 2.5) for other in kept])
-        if not len(kept) or (distances > reach).all():
-            centres[len(kept)] = place
+    centres, radii = np.empty((len(order), 3)), np.empty(len(order))
+    for one in order:
+        place, count = np.asarray(one.index) * spacing, len(kept)
+        distances = np.linalg.norm(centres[:count] - place, axis=1)
+        if (distances > reach_mm(one.radius_mm, radii[:count])).all():
+            centres[count], radii[count] = place, one.radius_mm
             kept.append(one)
-        if len(kept) == MOST:
-            break
     return tuple(kept)

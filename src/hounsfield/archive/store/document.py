@@ -39,10 +39,16 @@ _TRAILING_PADDING = 0xFFFCFFFC
 Document = dict[str, Json]
 
 
-def make_document(start: FileStart) -> Document:
-    """Return the elements of an object by their tags, in their order."""
+def make_document(start: FileStart, fallback_charset: bytes = b"") -> Document:
+    """Return the elements of an object by their tags, in their order.
+
+    Args:
+        start: where the object begins.
+        fallback_charset: Specific Character Set of text where the object declares none.
+    """
     maker = _Maker(start.window)
-    document, _ = maker.dataset(start.offset, start.window.size, _Place(start.encoding, b"", "", False))
+    place = _Place(start.encoding, fallback_charset, "", False)
+    document, _ = maker.dataset(start.offset, start.window.size, place)
     return document
 
 
@@ -83,7 +89,7 @@ class _Maker:
                 continue
             elements[key] = element
             if token.tag == _CHARACTER_SET:
-                character_set = self._window.at(value, min(token.length, 256))
+                character_set = self._window.at(value, min(token.length, 256)).strip(b"\0 ") or character_set
                 elements[key] = {"vr": "CS", "Value": [_UTF8]}
             elif token.tag == _PIXEL_REPRESENTATION:
                 is_signed = element.get("Value") == [1]

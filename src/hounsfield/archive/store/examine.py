@@ -53,6 +53,7 @@ class Arrival:
         instance: the same of an instance.
         packed_json: the document, deflated.
         fault: why the object is unfit, None when it is fit.
+        remarks: codes of what is doubtful about it.
     """
 
     incoming: Incoming
@@ -62,23 +63,38 @@ class Arrival:
     instance: Mapping[str, Value] = field(default_factory=dict)
     packed_json: bytes = b""
     fault: HounsfieldError | None = None
+    remarks: tuple[str, ...] = ()
 
 
-def examine(incoming: Incoming, limits: Limits = STORE_LIMITS) -> Arrival:
-    """Look at received bytes; never raises for what they hold."""
+def charset_of(source: str, fallback_charsets: Mapping[str, str]) -> str:
+    """Return the fallback character set of a source: of the longest start of its name that has one, else nothing."""
+    fitting = [start for start in fallback_charsets if source.startswith(start)]
+    return fallback_charsets[max(fitting, key=len)] if fitting else ""
+
+
+def examine(incoming: Incoming, limits: Limits = STORE_LIMITS, fallback_charset: str = "") -> Arrival:
+    """Look at received bytes; never raises for what they hold.
+
+    Args:
+        incoming: the bytes.
+        limits: bounds.
+        fallback_charset: Specific Character Set, such as ``GB18030``, of a source that writes text without saying in
+            what; it counts where an object declares none.
+    """
     arrival = Arrival(incoming)
     try:
         record = read_record(Entry("", incoming.path, sha256=incoming.sha256), limits, digests=False)
         if record.header is None:
             raise Refused("E168", found="DICOMDIR") if record.is_directory else _no_object(record.kind.media_type)
         header = record.header
-        arrival = replace(arrival, uids=_uids(header))
+        remarks = tuple(dict.fromkeys(remark.code for remark in record.remarks))
+        arrival = replace(arrival, uids=_uids(header), remarks=remarks)
         _require_fit(header, incoming.path)
         for remark in record.remarks:
             if remark.severity is Severity.REJECT:
                 facts: dict[str, Any] = dict(remark.facts)
                 return replace(arrival, fault=Refused(remark.code, **facts))
-        return _indexed(arrival, header, _document(incoming, limits))
+        return _indexed(arrival, header, _document(incoming, limits, fallback_charset))
     except HounsfieldError as error:
         return replace(arrival, fault=error)
     except (RecursionError, MemoryError) as error:
@@ -112,14 +128,14 @@ def _uids(header: Header) -> tuple[str, str, str, str]:
     return sop_class, instance, series, study
 
 
-def _document(incoming: Incoming, limits: Limits) -> tuple[Document, FileStart]:
+def _document(incoming: Incoming, limits: Limits, fallback_charset: str) -> tuple[Document, FileStart]:
     with open_regular(incoming.path) as (descriptor, size):
         window = FileWindow(descriptor, size)
         kind = identify(window)
         if not kind.media_type:
             raise not_an_image(kind)
         start = read_start(window, kind.dicom_offset, limits)
-        return make_document(start), start
+        return make_document(start, fallback_charset.encode("ascii")), start
 
 
 def _indexed(arrival: Arrival, header: Header, made: tuple[Document, FileStart]) -> Arrival:

@@ -1,7 +1,7 @@
 """Quarantine: what was not fit to be found is kept with its reason, and a person decides."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from hounsfield.archive.query import tables
 from hounsfield.archive.store.blobs import Blobs, Incoming, sync_folder
 from hounsfield.archive.store.database import Database
-from hounsfield.archive.store.examine import examine
+from hounsfield.archive.store.examine import charset_of, examine
 from hounsfield.archive.store.faults import told
 from hounsfield.archive.store.intents import Intent
 from hounsfield.archive.store.receipt import Outcome, Receipt
@@ -48,7 +48,14 @@ class QuarantineEntry:
 class Quarantine:
     """The quarantine of some projects."""
 
-    def __init__(self, database: Database, blobs: Blobs, projects: Sequence[str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        projects: Sequence[str],
+        fallback_charsets: Mapping[str, str] | None = None,
+    ) -> None:
+        self._fallback_charsets = fallback_charsets or {}
         self._database = database
         self._blobs = blobs
         self._projects = tuple(projects)
@@ -99,7 +106,8 @@ class Quarantine:
         target = project or found.project
         if target not in self._projects:
             raise NotFound("E180", found=entry)
-        arrival = examine(Incoming(self._blobs.path(found.sha256), found.sha256, found.size_bytes))
+        incoming = Incoming(self._blobs.path(found.sha256), found.sha256, found.size_bytes)
+        arrival = examine(incoming, fallback_charset=charset_of(found.source, self._fallback_charsets))
         with told(), self._database.writer.begin() as connection:
             rows = Rows(connection)
             receipt = rows.add_all([Pending(arrival, Intent(target, found.source))])[0]
@@ -120,9 +128,11 @@ class Quarantine:
         found = self._held(entry)
         path = self._blobs.path(found.sha256)
         with told(), self._database.writer.begin() as connection:
-            rows = Rows(connection)
-            rows.settle(entry, DISCARDED_STATE)
-            is_needed = rows.needs(found.sha256)
+            Rows(connection).settle(entry, DISCARDED_STATE)
+        # The row first and durably: a crash between leaves bytes without a row, never a row without bytes. The lock is
+        # held while they are removed, and whoever writes rows under it looks whether the bytes are there still.
+        with told(), self._database.writer.begin() as connection:
+            is_needed = Rows(connection).needs(found.sha256)
             if not is_needed:
                 path.unlink(missing_ok=True)
         if not is_needed and path.parent.is_dir():

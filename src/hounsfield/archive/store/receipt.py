@@ -27,6 +27,7 @@ class Receipt:
         series_instance_uid: the same.
         study_instance_uid: the same.
         code: why it is in conflict or quarantined, empty otherwise.
+        remarks: codes of what is doubtful about an object that was taken, such as text in an unsure character set.
     """
 
     outcome: Outcome
@@ -37,6 +38,7 @@ class Receipt:
     series_instance_uid: str = ""
     study_instance_uid: str = ""
     code: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_kept(self) -> bool:

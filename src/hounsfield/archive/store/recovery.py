@@ -6,7 +6,7 @@ quarantine of the default project. Rows whose bytes are missing cannot come of a
 in full by ``verify``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hounsfield.archive.query import tables
 from hounsfield.archive.record import digest_of_path
 from hounsfield.archive.store.blobs import Blobs, Incoming
 from hounsfield.archive.store.database import Database
-from hounsfield.archive.store.examine import Arrival, examine
+from hounsfield.archive.store.examine import Arrival, charset_of, examine
 from hounsfield.archive.store.faults import told
 from hounsfield.archive.store.intents import Intent, clear_intents, read_intents
 from hounsfield.archive.store.rows import Pending, Rows
@@ -42,7 +42,9 @@ class Recovered:
     missing: int = 0
 
 
-def recover(blobs: Blobs, database: Database, intents: Path) -> Recovered:
+def recover(
+    blobs: Blobs, database: Database, intents: Path, fallback_charsets: Mapping[str, str] | None = None
+) -> Recovered:
     """Put a store in order; nobody else may hold it.
 
     Raises:
@@ -63,12 +65,17 @@ def recover(blobs: Blobs, database: Database, intents: Path) -> Recovered:
         known = read_intents(intents)
         for start in range(0, len(orphans), _AT_A_TIME):
             part = orphans[start : start + _AT_A_TIME]
-            reindex([(sha256, known.get(sha256)) for sha256 in part], blobs, database)
+            reindex([(sha256, known.get(sha256)) for sha256 in part], blobs, database, fallback_charsets or {})
         clear_intents(intents)
     return Recovered(broken_off, len(orphans), len(named - on_disk))
 
 
-def reindex(orphans: Sequence[tuple[str, Intent | None]], blobs: Blobs, database: Database) -> None:
+def reindex(
+    orphans: Sequence[tuple[str, Intent | None]],
+    blobs: Blobs,
+    database: Database,
+    fallback_charsets: Mapping[str, str],
+) -> None:
     """Give rows to bytes that have none."""
     pending = []
     for sha256, intent in orphans:
@@ -79,7 +86,7 @@ def reindex(orphans: Sequence[tuple[str, Intent | None]], blobs: Blobs, database
         elif intent is None:
             arrival = _foundling(examine(incoming))
         else:
-            arrival = examine(incoming)
+            arrival = examine(incoming, fallback_charset=charset_of(intent.source, fallback_charsets))
         pending.append(Pending(arrival, intent or _UNKNOWN))
     with database.writer.begin() as connection:
         Rows(connection).add_all(pending)

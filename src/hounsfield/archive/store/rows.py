@@ -12,6 +12,7 @@ from hounsfield.archive.query import tables
 from hounsfield.archive.store.examine import Arrival, Value
 from hounsfield.archive.store.intents import Intent
 from hounsfield.archive.store.receipt import Outcome, Receipt
+from hounsfield.errors import Refused
 
 CONFLICT_CODE = "E164"
 HELD_STATE, RELEASED_STATE, DISCARDED_STATE = "held", "released", "discarded"
@@ -30,7 +31,7 @@ class Rows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._studies: dict[tuple[str, str], int] = {}
+        self._studies: dict[tuple[str, str], tuple[int, str]] = {}
         self._series: dict[tuple[int, str], int] = {}
         self._fresh: dict[tuple[str, str], str] = {}
         self._instances: list[dict[str, object]] = []
@@ -55,7 +56,11 @@ class Rows:
         key = (intent.project, arrival.uids[1])
         known = self._fresh.get(key) or self._digest_of(*key)
         if known is None:
-            self._insert(pending)
+            try:
+                self._insert(pending)
+            except Refused as error:
+                self.quarantine(pending, error.code, error.facts)
+                return _receipt(arrival, Outcome.QUARANTINED, error.code)
             self._fresh[key] = arrival.incoming.sha256
             return _receipt(arrival, Outcome.STORED)
         if known == arrival.incoming.sha256:
@@ -73,8 +78,10 @@ class Rows:
         arrival, intent = pending.arrival, pending.intent
         project = intent.project
         key = (project, arrival.uids[3])
-        study = self._studies.get(key) or self._study(project, arrival)
-        self._studies[key] = study
+        study, patient_id = self._studies.get(key) or self._study(project, arrival)
+        self._studies[key] = study, patient_id
+        if _differ(patient_id, str(arrival.study["patient_id"] or "")):
+            raise Refused("E188", uid=arrival.uids[3])
         inner = (study, arrival.uids[2])
         series = self._series.get(inner) or self._serie(study, project, arrival)
         self._series[inner] = series
@@ -93,13 +100,17 @@ class Rows:
         self._documents.append({"instance_key": self._next_id, "packed_json": arrival.packed_json})
         self._next_id += 1
 
-    def _study(self, project: str, arrival: Arrival) -> int:
-        """Return the key of a study, made where it is not there; the first instance says what is known of it."""
+    def _study(self, project: str, arrival: Arrival) -> tuple[int, str]:
+        """Return key and patient of a study, made where it is not there as its first instance describes it."""
         table = tables.studies
         uid = arrival.uids[3]
-        asked = select(table.c.id).where(table.c.project == project, table.c.study_instance_uid == uid)
-        found = self._connection.execute(asked).scalar()
-        return found or self._make(table, {"project": project, **arrival.study})
+        asked = select(table.c.id, table.c.patient_id).where(
+            table.c.project == project, table.c.study_instance_uid == uid
+        )
+        found = self._connection.execute(asked).first()
+        if found is not None:
+            return found[0], found[1] or ""
+        return self._make(table, {"project": project, **arrival.study}), str(arrival.study["patient_id"] or "")
 
     def _serie(self, study: int, project: str, arrival: Arrival) -> int:
         table = tables.series
@@ -150,7 +161,13 @@ class Rows:
         self._connection.execute(update(table).where(table.c.id == entry).values(state=state))
 
 
+def _differ(one: str, other: str) -> bool:
+    """Tell two patients apart; an identifier that is missing contradicts none."""
+    return bool(one and other and one != other)
+
+
 def _receipt(arrival: Arrival, outcome: Outcome, code: str = "") -> Receipt:
     sop_class, instance, series, study = arrival.uids
     incoming = arrival.incoming
-    return Receipt(outcome, incoming.sha256, incoming.size_bytes, sop_class, instance, series, study, code)
+    uids = (sop_class, instance, series, study)
+    return Receipt(outcome, incoming.sha256, incoming.size_bytes, *uids, code, arrival.remarks)

@@ -1,7 +1,7 @@
 """The store: takes objects in so that none is lost, and shows them to those who may see them."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import Self
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.store.blobs import Blobs
 from hounsfield.archive.store.database import Database
-from hounsfield.archive.store.examine import STORE_LIMITS, examine
+from hounsfield.archive.store.examine import STORE_LIMITS, charset_of, examine
 from hounsfield.archive.store.folder import StoreFolder
 from hounsfield.archive.store.intents import Intent, IntentLog, has_intents
 from hounsfield.archive.store.quarantine import Quarantine
@@ -37,10 +37,11 @@ class Store:
         self._database = database
         self._blobs = blobs
         self._intents = IntentLog(folder.intents)
-        self._writer = Writer(database)
+        self._writer = Writer(database, blobs)
         self._count = threading.Lock()
         self._pending = 0
         self._has_failed = False
+        self._fallback_charsets: Mapping[str, str] = {}
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -51,8 +52,9 @@ class Store:
     ) -> None:
         self.close()
 
-    def start(self) -> None:
+    def start(self, fallback_charsets: Mapping[str, str] | None = None) -> None:
         """Begin to take in; ``open_store`` has done so."""
+        self._fallback_charsets = dict(fallback_charsets or {})
         self._intents.open()
         self._writer.start()
 
@@ -108,7 +110,7 @@ class Store:
 
     def quarantine(self, projects: Sequence[str] = (DEFAULT_PROJECT,)) -> Quarantine:
         """Return the quarantine of these projects."""
-        return Quarantine(self._database, self._blobs, projects)
+        return Quarantine(self._database, self._blobs, projects, self._fallback_charsets)
 
     def close(self) -> None:
         """Write what waits and close; nothing can be taken in afterwards."""
@@ -128,7 +130,7 @@ class Store:
     def _take_in(self, chunks: Iterable[bytes], intent: Intent, limits: Limits) -> Pending:
         incoming = self._blobs.take_in(chunks, limits.max_file_bytes)
         try:
-            arrival = examine(incoming, limits)
+            arrival = examine(incoming, limits, charset_of(intent.source, self._fallback_charsets))
             self._intents.note(incoming.sha256, intent)
         except BaseException:
             incoming.path.unlink(missing_ok=True)
@@ -159,13 +161,17 @@ class Store:
                     self._intents.empty()
 
 
-def open_store(folder: Path, url: str = "", busy_seconds: float = 30.0) -> Store:
+def open_store(
+    folder: Path, url: str = "", busy_seconds: float = 30.0, fallback_charsets: Mapping[str, str] | None = None
+) -> Store:
     """Open a store, or make one; what a crash has left is put in order first.
 
     Args:
         folder: where it is; made with its parents where it is not there.
         url: of a PostgreSQL database for its index; a SQLite file in the folder when empty.
         busy_seconds: how long to wait for an index that another program holds.
+        fallback_charsets: Specific Character Sets of sources that write text without declaring one, by the start of
+            their names, such as ``{"dimse:OLDCT": "GB18030"}``; the longest start counts.
 
     Raises:
         ArchiveError: ``E170`` on a network file system, ``E171`` for a store of another version, ``E172``, ``E176``,
@@ -181,10 +187,10 @@ def open_store(folder: Path, url: str = "", busy_seconds: float = 30.0) -> Store
         database.prepare()
         recovered = Recovered()
         if held.is_first and not held.was_clean:
-            recovered = recover(blobs, database, held.intents)
+            recovered = recover(blobs, database, held.intents, fallback_charsets or {})
         held.share()
         store = Store(held, database, blobs, recovered)
-        store.start()
+        store.start(fallback_charsets)
     except BaseException:
         database.close()
         held.release(is_clean=False)

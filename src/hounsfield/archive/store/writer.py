@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hounsfield.archive.store.blobs import Blobs
 from hounsfield.archive.store.database import Database
 from hounsfield.archive.store.faults import told
 from hounsfield.archive.store.receipt import Receipt
@@ -30,8 +31,9 @@ class _Job:
 class Writer:
     """A thread that alone writes objects to the index."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
+        self._blobs = blobs
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hounsfield-index-writer", daemon=True)
         self._is_closed = False
@@ -116,7 +118,11 @@ class Writer:
 
     def _commit(self, pending: Sequence[Pending]) -> list[Receipt]:
         with told(), self._database.writer.begin() as connection:
-            return Rows(connection).add_all(pending)
+            receipts = Rows(connection).add_all(pending)
+            for receipt in receipts:  # a discard may have taken the same bytes away since they were placed
+                if not self._blobs.path(receipt.sha256).is_file():
+                    raise ArchiveError("E187", found=receipt.sha256[:12])
+            return receipts
 
     def _commit_apart(self, jobs: Sequence[_Job], error: Exception) -> None:
         """After a transaction that failed, try each request alone: one must not spoil the others."""

@@ -255,7 +255,7 @@ def test_a_reply_that_is_a_stream_passes_whole(tmp_path):
 def test_the_api_describes_every_route_and_no_other(shared):
     paths = shared.client(**shared.bearer("reader@a")).get("/api/v1/openapi.json").json()["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert described == {(entry.method, entry.path) for entry in route_table()}
+    assert described == {(entry.method, entry.path.replace(":path}", "}")) for entry in route_table()}
 
 
 def test_metrics_count_without_names_and_are_for_those_who_may(shared):

@@ -95,7 +95,7 @@ def filled(path: str, chance: random.Random) -> str:
 @pytest.mark.parametrize("row", route_table(), ids=lambda row: f"{row.method} {row.path}")
 def test_no_value_makes_a_route_fail_inside(row, made, described):
     chance = random.Random(f"{row.method} {row.path}")
-    operation = described["paths"][row.path][row.method.lower()]
+    operation = described["paths"][row.path.replace(":path}", "}")][row.method.lower()]
     client = made.client(**made.bearer("chief"))
     for _ in range(ROUNDS):
         query = {

@@ -68,11 +68,17 @@ def serve(settings: Settings, folder: Path, announce: Callable[[Start], None]) -
         raise
     with listener:
         recorder = Recorder(Scribe(open_log(folder)), settings.audit_strict)
-        desk = Desk(gate, recorder, doors_of(settings), store=open_store(folder))
+        desk = Desk(gate, recorder, doors_of(settings), store=open_store(folder), app_folder=installed_app())
         start = Start(address_of(settings, listener), folder, FIRST_USER if first else None, first)
         desk.recorder.scribe.write(Entry(Event.SERVICE_START, actor="service", objects=(start.address,)))
         announce(start)
         _run(settings, desk, listener)
+
+
+def installed_app() -> Path | None:
+    """Return the folder of the built reading app, None where the package was installed without it."""
+    folder = Path(__file__).with_name("static") / "app"
+    return folder if (folder / "index.html").is_file() else None
 
 
 def require_safe_place(settings: Settings, gate: Gate) -> None:

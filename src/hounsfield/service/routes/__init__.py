@@ -11,7 +11,7 @@ from hounsfield.service.routing import Route
 
 def route_table() -> tuple[Route, ...]:
     """Return every route of the service."""
-    from hounsfield.service.routes import audit, people, session, studies, system, tokens
+    from hounsfield.service.routes import app_files, audit, people, session, studies, system, tokens
 
-    modules = (system, session, tokens, people, audit, studies)
+    modules = (system, session, tokens, people, audit, studies, app_files)
     return tuple(row for module in modules for row in module.ROUTES)

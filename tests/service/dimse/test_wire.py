@@ -118,7 +118,7 @@ def test_pynetdicom_reads_our_values_and_we_read_its():
         (item.presentation_context_id, item.presentation_data_value) for item in found.presentation_data_value_items
     ] == [(5, b"\3command")]
     primitive = P_DATA()
-    primitive.presentation_data_value_list = [(1, b"\0first"), (3, b"\2second")]
+    primitive.presentation_data_value_list = [[1, b"\0first"], [3, b"\2second"]]
     theirs = P_DATA_TF()
     theirs.from_primitive(primitive)
     values = fragments(memoryview(theirs.encode()[6:]))

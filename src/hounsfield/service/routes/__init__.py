@@ -11,7 +11,8 @@ from hounsfield.service.routing import Route
 
 def route_table() -> tuple[Route, ...]:
     """Return every route of the service."""
+    from hounsfield.service.dicomweb import routes as dicomweb
     from hounsfield.service.routes import app_files, audit, people, session, studies, system, tokens
 
-    modules = (system, session, tokens, people, audit, studies, app_files)
+    modules = (system, session, tokens, people, audit, studies, app_files, dicomweb)
     return tuple(row for module in modules for row in module.ROUTES)

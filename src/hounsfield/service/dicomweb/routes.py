@@ -1,0 +1,207 @@
+"""The rows of DICOMweb: under ``/dicom-web`` over all projects of whoever asks, and under a project's own path.
+
+A store goes into the project of the path; without one, into the only project where the account may store.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio.from_thread
+from fastapi import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from hounsfield.archive.store import Store, View
+from hounsfield.core.study import InstanceRef
+from hounsfield.errors import BadRequest, NotFound
+from hounsfield.service.access.policy import in_project, in_view
+from hounsfield.service.access.roles import Permission
+from hounsfield.service.audit.events import Event
+from hounsfield.service.dicomweb.retrieving import (
+    accepted,
+    bulk_value,
+    frame_parts,
+    instance_parts,
+    multipart,
+    zipped,
+)
+from hounsfield.service.dicomweb.storing import Body, reply_of, store_parts
+from hounsfield.service.routing import Context, Route, context, in_thread
+
+DICOM_JSON = "application/dicom+json"
+PREFIXES = ("/dicom-web", "/projects/{project}/dicom-web")
+_FRAMES = re.compile(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5}){0,999}")
+_JSON_KINDS = ("application/dicom+json", "application/json")
+_NOT_ACCEPTABLE = 406
+
+
+def _store_of(found: Context) -> Store:
+    if found.desk.store is None:
+        raise NotFound("E487")
+    return found.desk.store
+
+
+def _view(found: Context) -> View:
+    return _store_of(found).view(found.projects)
+
+
+def _base(request: Request) -> str:
+    """Return the URL up to ``/studies``, as the client wrote it; the edge has checked its host."""
+    before, _, _ = request.url.path.partition("/studies")
+    return f"{request.url.scheme}://{request.headers['host']}{before}"
+
+
+async def store_instances(request: Request) -> Response:
+    """Store the DICOM parts of a body."""
+    found = context(request)
+    if len(found.projects) != 1:
+        raise BadRequest("E488", found=len(found.projects), expected="/projects/NAME/dicom-web/studies")
+    stream = request.stream()
+
+    def pieces() -> Iterator[bytes]:
+        while True:
+            try:
+                yield anyio.from_thread.run(stream.__anext__)
+            except StopAsyncIteration:
+                return
+
+    def work() -> tuple[int, dict[str, Any]]:
+        body = Body(request.headers.get("content-type", ""), pieces())
+        receipts = store_parts(body, _store_of(found), found.project, f"stow:{found.user.user}")
+        found.objects.extend(sorted({receipt.study_instance_uid for receipt in receipts} - {""}))
+        return reply_of(receipts, body.other_parts, _base(request))
+
+    status, content = await in_thread(work)
+    return JSONResponse(content, status, media_type=DICOM_JSON)
+
+
+def _instances(
+    view: View, study: str, series: str | None = None, instance: str | None = None
+) -> tuple[InstanceRef, ...]:
+    """Return the instances of a place.
+
+    Raises:
+        NotFound: ``E161``, nothing is there for whoever asks.
+    """
+    found = [each for each in view.retrieve_study(study).series if series in (None, each.series_instance_uid)]
+    chosen = tuple(ref for each in found for ref in each.instances if instance in (None, ref.sop_instance_uid))
+    if not chosen:
+        raise NotFound("E161", uid=instance or series or study)
+    return chosen
+
+
+def retrieve_study(request: Request, study: str) -> Response:
+    """Retrieve the instances of a study, as files or in a zip archive."""
+    return _files(request, study)
+
+
+def retrieve_series(request: Request, study: str, series: str) -> Response:
+    """Retrieve the instances of a series."""
+    return _files(request, study, series)
+
+
+def retrieve_instance(request: Request, study: str, series: str, instance: str) -> Response:
+    """Retrieve one instance."""
+    return _files(request, study, series, instance)
+
+
+def _files(request: Request, study: str, series: str | None = None, instance: str | None = None) -> Response:
+    found = context(request)
+    chosen = _instances(_view(found), study, series, instance)
+    wanted = accepted(request.headers.get("accept", "*/*"))
+    if "application/zip" in wanted.kinds:
+        headers = {"Content-Disposition": 'attachment; filename="dicom.zip"'}
+        return StreamingResponse(zipped(chosen), media_type="application/zip", headers=headers)
+    kind, octets = multipart(instance_parts(chosen, wanted), "application/dicom")
+    return StreamingResponse(octets, headers={"Content-Type": kind})
+
+
+def study_metadata(request: Request, study: str) -> Response:
+    """Retrieve the metadata of a study."""
+    return _metadata(request, study)
+
+
+def series_metadata(request: Request, study: str, series: str) -> Response:
+    """Retrieve the metadata of a series."""
+    return _metadata(request, study, series)
+
+
+def instance_metadata(request: Request, study: str, series: str, instance: str) -> Response:
+    """Retrieve the metadata of an instance."""
+    return _metadata(request, study, series, instance)
+
+
+def _metadata(request: Request, study: str, series: str | None = None, instance: str | None = None) -> Response:
+    view = _view(context(request))
+    wanted = accepted(request.headers.get("accept", "*/*"))
+    if not any(wanted.takes(kind) for kind in _JSON_KINDS):
+        raise BadRequest("E484", found=", ".join(wanted.kinds)[:80], expected=DICOM_JSON, status=_NOT_ACCEPTABLE)
+    chosen = view.retrieve_study(study).series
+    documents: list[bytes] = []
+    for each in chosen:
+        if series in (None, each.series_instance_uid):
+            place = f"{_base(request)}/studies/{study}/series/{each.series_instance_uid}/instances/"
+            refs = [ref for ref in each.instances if instance in (None, ref.sop_instance_uid)]
+            made = (
+                view.metadata(each.series_instance_uid) if instance is None
+                else [view.instance_metadata(ref.sop_instance_uid) for ref in refs]
+            )  # fmt: skip
+            documents += [_placed(data, place + ref.sop_instance_uid) for ref, data in zip(refs, made, strict=True)]
+    if not documents:
+        raise NotFound("E161", uid=instance or series or study)
+    return Response(b"[" + b",".join(documents) + b"]", media_type=DICOM_JSON)
+
+
+_BULK = re.compile(rb'"BulkDataURI"\s*:\s*"')
+
+
+def _placed(document: bytes, place: str) -> bytes:
+    """Return a document whose references to bulk data are URLs."""
+    return _BULK.sub(b'"BulkDataURI":"' + place.encode() + b"/bulkdata/", document)
+
+
+def retrieve_frames(request: Request, study: str, series: str, instance: str, frames: str) -> Response:
+    """Retrieve frames as they are stored."""
+    view = _view(context(request))
+    (chosen,) = _instances(view, study, series, instance)
+    if _FRAMES.fullmatch(frames) is None:
+        raise BadRequest("E489", found=frames[:40])
+    numbers = [int(number) for number in frames.split(",")]
+    base = f"{_base(request)}/studies/{study}/series/{series}/instances/{instance}"
+    parts = frame_parts(chosen, numbers, accepted(request.headers.get("accept", "*/*")), base)
+    kind, octets = multipart(parts, parts[0].content_type.partition(";")[0])
+    return StreamingResponse(octets, headers={"Content-Type": kind})
+
+
+def retrieve_bulk(request: Request, study: str, series: str, instance: str, place: str) -> Response:
+    """Retrieve a value that the metadata refer to."""
+    view = _view(context(request))
+    (chosen,) = _instances(view, study, series, instance)
+    value = bulk_value(chosen.path, place)
+    return Response(value, media_type="application/octet-stream")
+
+
+_INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
+_READ: tuple[tuple[str, Callable[..., Any], Event], ...] = (
+    ("/studies/{study}", retrieve_study, Event.STUDY_RETRIEVE),
+    ("/studies/{study}/series/{series}", retrieve_series, Event.STUDY_RETRIEVE),
+    (_INSTANCE, retrieve_instance, Event.STUDY_RETRIEVE),
+    ("/studies/{study}/metadata", study_metadata, Event.STUDY_METADATA),
+    ("/studies/{study}/series/{series}/metadata", series_metadata, Event.STUDY_METADATA),
+    (f"{_INSTANCE}/metadata", instance_metadata, Event.STUDY_METADATA),
+    (f"{_INSTANCE}/frames/{{frames}}", retrieve_frames, Event.STUDY_RETRIEVE),
+    (f"{_INSTANCE}/bulkdata/{{place:path}}", retrieve_bulk, Event.STUDY_RETRIEVE),
+)
+
+
+def _rows() -> Iterator[Route]:
+    for prefix in PREFIXES:
+        policy = in_project if "{project}" in prefix else in_view
+        yield Route(
+            "POST", f"{prefix}/studies", store_instances, policy(Permission.STUDY_STORE), Event.STUDY_STORE, None
+        )
+        for path, endpoint, event in _READ:
+            yield Route("GET", prefix + path, endpoint, policy(Permission.STUDY_READ), event)
+
+
+ROUTES = tuple(_rows())

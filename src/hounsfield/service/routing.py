@@ -138,7 +138,7 @@ class GuardedRoute(APIRoute):
             methods=[row.method],
             status_code=row.status,
             responses={"default": {"description": "Code, text and next step.", "model": Problem}},
-            operation_id=f"{row.endpoint.__name__}_{row.method.lower()}",
+            operation_id=_operation(row),
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -149,6 +149,12 @@ class GuardedRoute(APIRoute):
             return await _guard(self.row, request, inner)
 
         return guarded
+
+
+def _operation(row: Route) -> str:
+    """Return a name that no other row has: an endpoint may stand over all projects and over one."""
+    scope = "_in_project" if row.policy.scope is Scope.PROJECT else ""
+    return f"{row.endpoint.__name__}_{row.method.lower()}{scope}"
 
 
 async def _guard(row: Route, request: Request, inner: Callable[[Request], Awaitable[Response]]) -> Response:

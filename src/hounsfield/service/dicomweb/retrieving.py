@@ -21,6 +21,8 @@ from hounsfield.errors import BadRequest, NotFound
 from hounsfield.service.dicomweb.multipart import media_type
 
 _PIECE_BYTES = 1 << 20
+_PREFIX_END = 132
+_GROUP_OF_META = b"\2\0"
 _NOT_ACCEPTABLE = 406
 _OCTETS = "application/octet-stream"
 _DICOM = "application/dicom"
@@ -125,12 +127,21 @@ def instance_parts(instances: Sequence[InstanceRef], wanted: Accepted) -> list[P
 
 
 def _file(path: Path) -> Callable[[], Iterator[bytes]]:
-    def pieces() -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE_BYTES):
-                yield piece
+    return lambda: file_pieces(path)
 
-    return pieces
+
+def file_pieces(path: Path) -> Iterator[bytes]:
+    """Give the octets of a stored object, with preamble and prefix before them where the sender left these out.
+
+    Some clients post the meta information alone; a reader of PS3.10 files would refuse that.
+    """
+    with path.open("rb") as file:
+        start = file.read(_PREFIX_END)
+        if start[-4:] != b"DICM" and start.startswith(_GROUP_OF_META):
+            yield bytes(_PREFIX_END - 4) + b"DICM"
+        yield start
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def multipart(parts: Sequence[Part], kind: str) -> tuple[str, Iterator[bytes]]:
@@ -174,7 +185,7 @@ def frame_parts(instance: InstanceRef, numbers: Sequence[int], wanted: Accepted,
             "E484", uid=instance.sop_instance_uid, found=", ".join(wanted.kinds)[:80],
             expected=f"{kind}; transfer-syntax={syntax}", status=_NOT_ACCEPTABLE,
         )  # fmt: skip
-    dataset = dcmread(instance.path)
+    dataset = dcmread(instance.path, force=True)
     count = instance.number_of_frames
     if "PixelData" not in dataset or not numbers or not all(1 <= number <= count for number in numbers):
         raise NotFound("E485", uid=instance.sop_instance_uid, found=count)
@@ -206,7 +217,7 @@ def bulk_value(path: Path, place: str) -> bytes:
         NotFound: ``E486``, there is none.
     """
     steps = place.split("/")
-    dataset = dcmread(path)
+    dataset = dcmread(path, force=True)
     try:
         for tag, item in zip(steps[0:-1:2], steps[1::2], strict=True):
             dataset = dataset[_tag(tag)].value[int(item)]
@@ -235,8 +246,8 @@ def zipped(instances: Sequence[InstanceRef]) -> Iterator[bytes]:
         for number, instance in enumerate(instances, 1):
             information = zipfile.ZipInfo(f"DICOM/{number:08d}", (1980, 1, 1, 0, 0, 0))
             information.external_attr = 0o600 << 16
-            with archive.open(information, "w", force_zip64=True) as member, instance.path.open("rb") as file:
-                while piece := file.read(_PIECE_BYTES):
+            with archive.open(information, "w", force_zip64=True) as member:
+                for piece in file_pieces(instance.path):
                     member.write(piece)
                     yield from sink.taken()
             yield from sink.taken()

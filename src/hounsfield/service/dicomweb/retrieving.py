@@ -260,12 +260,15 @@ class _Sink:
     def __init__(self) -> None:
         self._held: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         self._held.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
         """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def taken(self) -> list[bytes]:
         held, self._held = self._held, []

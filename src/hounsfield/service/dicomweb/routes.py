@@ -11,7 +11,7 @@ import anyio.from_thread
 from fastapi import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from hounsfield.archive.store import Store, View
+from hounsfield.archive.store import View
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import BadRequest, NotFound
 from hounsfield.service.access.policy import in_project, in_view
@@ -26,6 +26,7 @@ from hounsfield.service.dicomweb.retrieving import (
     zipped,
 )
 from hounsfield.service.dicomweb.storing import Body, reply_of, store_parts
+from hounsfield.service.routes.studies import store_of
 from hounsfield.service.routing import Context, Route, context, in_thread
 
 DICOM_JSON = "application/dicom+json"
@@ -35,14 +36,8 @@ _JSON_KINDS = ("application/dicom+json", "application/json")
 _NOT_ACCEPTABLE = 406
 
 
-def _store_of(found: Context) -> Store:
-    if found.desk.store is None:
-        raise NotFound("E487")
-    return found.desk.store
-
-
 def _view(found: Context) -> View:
-    return _store_of(found).view(found.projects)
+    return store_of(found).view(found.projects)
 
 
 def _base(request: Request) -> str:
@@ -67,7 +62,7 @@ async def store_instances(request: Request) -> Response:
 
     def work() -> tuple[int, dict[str, Any]]:
         body = Body(request.headers.get("content-type", ""), pieces())
-        receipts = store_parts(body, _store_of(found), found.project, f"stow:{found.user.user}")
+        receipts = store_parts(body, store_of(found), found.project, f"stow:{found.user.user}")
         found.objects.extend(sorted({receipt.study_instance_uid for receipt in receipts} - {""}))
         return reply_of(receipts, body.other_parts, _base(request))
 

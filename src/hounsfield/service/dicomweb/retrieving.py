@@ -94,7 +94,8 @@ def accepted(header: str) -> Accepted:
 
 def _entries(header: str) -> Iterator[str]:
     """Cut a header at its commas, those within quotes apart."""
-    entry, is_quoted = [], False
+    entry: list[str] = []
+    is_quoted = False
     for character in header:
         is_quoted ^= character == '"'
         if character == "," and not is_quoted:

@@ -133,7 +133,7 @@ def without_empty(value):
     if not isinstance(value, dict):
         return value
     kept = {key: without_empty(each) for key, each in value.items()}
-    return {key: each for key, each in kept.items() if not (key == "Value" and each == [] or each == "")}
+    return {key: each for key, each in kept.items() if not ((key == "Value" and each == []) or each == "")}
 
 
 @pytest.mark.parametrize("name", SYNTAXES)

@@ -1,7 +1,7 @@
 """Judge: features of a candidate, and a small logistic model that tells nodules from vessels and walls.
 
-Its weights were set by hand and its scale on drawn chests (``benchmarks/nodules.py``); both, with their card, are
-``data/nodule_candidates.json``.
+Its weights were fitted to drawn chests (``benchmarks/nodules.py``), each held to the sign that a nodule calls for; its
+constant was chosen on a real one. Both, with their card, are ``data/nodule_candidates.json``.
 """
 
 import json

@@ -1,14 +1,17 @@
 """Rows as sqlite3 sees them, transactions that are all or nothing, and a writer on which nobody hangs."""
 
+import hashlib
 import json
 import sqlite3
 import threading
 import zlib
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from hounsfield.archive.protocol import StudyQuery
 from hounsfield.archive.store import Outcome, open_store
 from hounsfield.archive.store.blobs import Blobs, Incoming
 from hounsfield.archive.store.database import Database
@@ -18,7 +21,7 @@ from hounsfield.archive.store.receipt import Receipt
 from hounsfield.archive.store.recovery import recover
 from hounsfield.archive.store.rows import Pending
 from hounsfield.archive.store.writer import Writer
-from hounsfield.errors import ArchiveError, Timeout
+from hounsfield.errors import ArchiveError, NotFound, Timeout
 from tests.archive.store.test_store import SERIES, STUDY, crash, ct, files_of
 
 
@@ -66,10 +69,10 @@ def test_a_series_uid_in_two_studies_is_two_series(store):
 
 
 def test_the_first_instance_says_what_is_known_of_a_study(store):
-    store.receive([ct(1, PatientID="first")])
-    store.receive([ct(2, PatientID="second")])
-    assert ask(store.folder, "SELECT patient_id FROM studies") == [("first",)]
-    documents = [json.loads(each)["00100020"]["Value"] for each in store.view().metadata(SERIES)]
+    store.receive([ct(1, StudyDescription="first")])
+    store.receive([ct(2, StudyDescription="second")])
+    assert ask(store.folder, "SELECT study_description FROM studies") == [("first",)]
+    documents = [json.loads(each)["00081030"]["Value"] for each in store.view().metadata(SERIES)]
     assert documents == [["first"], ["second"]]  # each instance keeps its own word
 
 
@@ -124,10 +127,17 @@ def test_the_reading_side_cannot_write(store):
 
 def pending(number: int, fault: ArchiveError | None = None) -> Pending:
     uids = ("1.2.840.10008.5.1.4.1.1.2", f"1.2.3.{number}", SERIES, STUDY)
-    study, series = {"study_instance_uid": STUDY}, {"series_instance_uid": SERIES}
+    study, series = {"study_instance_uid": STUDY, "patient_id": "P1"}, {"series_instance_uid": SERIES}
     instance = {"sop_class_uid": uids[0], "sop_instance_uid": uids[1], "number_of_frames": 1, "rows": 2}
     incoming = Incoming(None, f"{number:064x}", 10)
     return Pending(Arrival(incoming, uids, study, series, instance, b"x", fault), Intent("default", "test"))
+
+
+@pytest.fixture
+def there(tmp_path):
+    """Stands for files of blobs that are all there, whatever their digest."""
+    (tmp_path / "bytes").write_bytes(b"x")
+    return SimpleNamespace(path=lambda _: tmp_path / "bytes")
 
 
 @pytest.fixture
@@ -139,8 +149,8 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def writer(database):
-    made = Writer(database)
+def writer(database, there):
+    made = Writer(database, there)
     made.start()
     yield made
     made.close()
@@ -210,8 +220,8 @@ def test_an_index_that_another_program_holds_is_told_in_time(writer, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_writer_that_dies_answers_whoever_waits_and_takes_nothing_more(database):
-    writer = Writer(database)
+def test_a_writer_that_dies_answers_whoever_waits_and_takes_nothing_more(database, there):
+    writer = Writer(database, there)
 
     def die(_):
         raise SystemExit
@@ -360,3 +370,117 @@ def test_a_fault_at_work_makes_the_next_opening_recover(tmp_path):
         store.receive(broken())
     store.close()
     assert not (tmp_path / "clean").exists()
+
+
+# ---- quarantine
+
+
+def test_bytes_that_are_discarded_while_they_come_again_are_never_acknowledged(store):
+    """Between the placing of a file and its row, somebody discards an entry of the quarantine with the same bytes."""
+    content = ct()
+    store.receive([b"MZ" + content[2:]])
+    (entry,) = store.quarantine().entries()
+    original = store._writer.write
+
+    def discard_first(batch):
+        store.quarantine().discard(entry.entry)
+        return original(batch)
+
+    store._writer.write = discard_first
+    with pytest.raises(ArchiveError, match="E187"):
+        store.receive([b"MZ" + content[2:]])
+    store._writer.write = original
+    assert files_of(store) == set()
+    assert store.quarantine().entries() == ()
+    assert store.receive([b"MZ" + content[2:]]).code == "E122"
+    (again,) = store.quarantine().entries()
+    assert store.quarantine().open(again.entry).is_file()
+
+
+def test_an_entry_tells_all_that_is_known_and_nothing_of_the_patient(store):
+    receipt = store.receive([ct(StudyInstanceUID="../x")], project="trial", source="stow:alice")
+    (entry,) = store.quarantine(["trial"]).entries()
+    assert (entry.project, entry.sha256, entry.source) == ("trial", receipt.sha256, "stow:alice")
+    assert (entry.size_bytes, entry.sop_instance_uid) == (receipt.size_bytes, "1.2.3.1")
+    assert entry.error.facts["found"] == "study_instance_uid"
+    assert entry.received_at.endswith("+00:00")
+    assert "Nemo" not in repr(entry) + entry.error.text("en")
+
+
+def test_what_was_settled_is_settled(store):
+    store.receive([b"text of no use"])
+    store.receive([b"more of it"])
+    quarantine = store.quarantine()
+    first, second = (each.entry for each in quarantine.entries())
+    assert quarantine.release(first).outcome is Outcome.QUARANTINED  # it is unfit still, and stays
+    assert [each.entry for each in quarantine.entries()] == [first, second]
+    quarantine.discard(first)
+    for act in (quarantine.open, quarantine.release, quarantine.discard):
+        with pytest.raises(NotFound, match="E180"):
+            act(first)
+    assert [(each.entry, each.state) for each in quarantine.entries("")] == [(first, "discarded"), (second, "held")]
+    assert [each.entry for each in quarantine.entries("discarded")] == [first]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2, 10**12])
+def test_numbers_that_nothing_has(store, number):
+    store.receive([b"text of no use"])
+    with pytest.raises(NotFound, match="E180"):
+        store.quarantine().open(number)
+
+
+def test_an_entry_whose_bytes_are_gone_is_told(store):
+    receipt = store.receive([b"text of no use"])
+    store._blobs.path(receipt.sha256).unlink()
+    (entry,) = store.quarantine().entries()
+    with pytest.raises(NotFound, match="E180"):
+        store.quarantine().open(entry.entry)
+    assert store.quarantine().discard(entry.entry) is True
+    assert store.quarantine().entries() == ()
+
+
+# ---- views
+
+
+def test_a_view_sees_its_first_project_first_whatever_came_first(store):
+    for project, patient in (("b", "of b"), ("a", "of a"), ("c", "of c")):
+        store.receive([ct(PatientID=patient)], project=project)
+    for projects in (["a", "b", "c"], ["c", "b"], ["b"], ["b", "a"]):
+        view, expected = store.view(projects), f"of {projects[0]}"
+        assert view.retrieve_study(STUDY).patient_id == expected
+        assert [study.patient_id for study in view.search_for_studies()] == [expected]
+        assert json.loads(view.instance_metadata("1.2.3.1"))["00100020"]["Value"] == [expected]
+        assert json.loads(view.metadata(SERIES)[0])["00100020"]["Value"] == [expected]
+        assert view.open_instance("1.2.3.1").read_bytes() == ct(PatientID=expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["1", "2", "3"]),
+        ({"patient_id": "A"}, ["1", "3"]),
+        ({"patient_id": "a"}, []),
+        ({"patient_id": "%"}, []),
+        ({"accession_number": "N2"}, ["2"]),
+        ({"modality": "MR"}, ["2", "3"]),
+        ({"modality": "MR", "patient_id": "A"}, ["3"]),
+        ({"study_instance_uid": "1.9.1"}, ["1"]),
+        ({"study_instance_uid": "1.9.1", "patient_id": "B"}, []),
+    ],
+)
+def test_searches_of_an_archive_join_their_conditions(store, query, expected):
+    for number, (patient, order, modality) in enumerate([("A", "N1", "CT"), ("B", "N2", "MR"), ("A", "N3", "MR")], 1):
+        uids = {"StudyInstanceUID": f"1.9.{number}", "SeriesInstanceUID": f"1.9.{number}.1"}
+        store.receive([ct(number, PatientID=patient, AccessionNumber=order, Modality=modality, **uids)])
+    found = store.view().search_for_studies(StudyQuery(**query))
+    assert [study.study_instance_uid[-1] for study in found] == expected
+
+
+def test_what_instances_say_differently_is_not_said_of_their_series(store):
+    store.receive_many([[ct(1, BodyPartExamined="CHEST", ViewPosition="PA")], [ct(2, BodyPartExamined="HEAD")]])
+    series = store.view().retrieve_series(SERIES)
+    assert (series.body_part_examined, series.view_position) == ("", "PA")
+    assert [each.sha256 for each in series.instances] == [
+        hashlib.sha256(content).hexdigest()
+        for content in (ct(1, BodyPartExamined="CHEST", ViewPosition="PA"), ct(2, BodyPartExamined="HEAD"))
+    ]

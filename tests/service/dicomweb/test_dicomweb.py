@@ -127,6 +127,87 @@ def test_bulk_data_are_where_the_metadata_say(service):
         assert ask(service, place_of(dataset) + f"/bulkdata/{bad}").status_code == 404
 
 
+# ---- searching
+
+
+def test_a_client_finds_what_it_stored_at_each_level(service, stored):
+    study, series = stored[0].StudyInstanceUID, stored[0].SeriesInstanceUID
+    (found,) = client(service).search_for_studies(search_filters={"StudyInstanceUID": study})
+    assert found["00100020"]["Value"] == ["P1"]
+    assert found["00100010"]["Value"] == [{"Alphabetic": "A^B"}]
+    assert found["00080061"]["Value"] == ["CT"]
+    assert (found["00201206"]["Value"], found["00201208"]["Value"]) == ([1], [3])
+    (found,) = client(service).search_for_series(study)
+    assert found["0020000E"]["Value"] == [series]
+    found = client(service).search_for_instances(study, series)
+    assert {each["00080018"]["Value"][0] for each in found} == {dataset.SOPInstanceUID for dataset in stored}
+    assert len(client(service).search_for_instances(study)) == 3
+    assert client(service).search_for_studies(search_filters={"StudyInstanceUID": generate_uid()}) == []
+
+
+def test_rows_say_where_they_are_retrieved_from(service, stored):
+    study, series = stored[0].StudyInstanceUID, stored[0].SeriesInstanceUID
+    for prefix in ("/dicom-web", "/projects/a/dicom-web"):
+        row = ask(service, f"{prefix}/studies?StudyInstanceUID={study}").json()[0]
+        assert row["00081190"]["Value"] == [f"{service[1]}{prefix}/studies/{study}"]
+        row = ask(service, f"{prefix}/studies/{study}/series/{series}/instances?0020000D={study}&limit=1").json()[0]
+        place = row["00081190"]["Value"][0]
+        assert ask(service, place.removeprefix(service[1])).status_code == 200
+
+
+def test_pages_hold_every_row_once_and_say_how_many_are_left(service, stored):
+    study = stored[0].StudyInstanceUID
+    seen = []
+    for offset in range(4):
+        reply = ask(service, f"/dicom-web/studies/{study}/instances?limit=1&offset={offset}")
+        assert reply.headers["x-total-count"] == "3"
+        left = 2 - offset
+        assert (f"There are {left} additional results" in reply.headers.get("warning", "")) == (left > 0)
+        seen += [row["00080018"]["Value"][0] for row in reply.json()]
+    assert sorted(seen) == sorted(dataset.SOPInstanceUID for dataset in stored)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "count"),
+    [
+        ("PatientID=P1", 200, 1),
+        ("PatientID=P*", 200, 1),
+        ("PatientID=Q*", 200, 0),
+        ("PatientName=a^b", 200, 1),
+        ("PatientName=B&fuzzymatching=true", 200, 1),
+        ("PatientName=B&fuzzymatching=false", 200, 0),
+        ("ModalitiesInStudy=CT", 200, 1),
+        ("ModalitiesInStudy=MR", 200, 0),
+        ("00100020=P1&includefield=all", 200, 1),
+        ("includefield=00081030&includefield=PatientAge", 200, 1),
+        ("limit=x", 400, None),
+        ("limit=-1", 400, None),
+        ("offset=1e9", 400, None),
+        ("limit=99999999999999999999", 400, None),
+        ("fuzzymatching=perhaps", 400, None),
+        ("NoSuchAttribute=1", 422, None),
+    ],
+)
+def test_filters_and_switches(service, stored, query, status, count):
+    reply = ask(service, f"/dicom-web/studies?StudyInstanceUID={stored[0].StudyInstanceUID}&{query}")
+    assert reply.status_code == status
+    if count is not None:
+        assert len(reply.json()) == count
+        assert reply.headers["content-type"] == "application/dicom+json"
+
+
+def test_another_project_finds_nothing(service, stored):
+    study = stored[0].StudyInstanceUID
+    for path in (
+        f"/dicom-web/studies?StudyInstanceUID={study}",
+        f"/dicom-web/studies/{study}/series",
+        "/dicom-web/series",
+    ):
+        reply = ask(service, path, "technologist@b")
+        assert reply.status_code == 200
+        assert study not in reply.text
+
+
 # ---- storing
 
 

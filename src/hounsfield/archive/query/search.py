@@ -104,7 +104,7 @@ class Search:
 
     def _conditions(self) -> list[ColumnElement[bool]]:
         table = _TABLES[self.level]
-        found = [table.c.project.in_(self.projects), studies.c.project.in_(self.projects)]
+        found: list[ColumnElement[bool]] = [table.c.project.in_(self.projects), studies.c.project.in_(self.projects)]
         if len(self.projects) > 1:
             found.append(~self._is_seen_before(table))
         found.extend(self._condition(each) for each in self.filters if not is_universal(each.value))

@@ -11,6 +11,7 @@ import anyio.from_thread
 from fastapi import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from hounsfield.archive.query.attributes import Level
 from hounsfield.archive.store import View
 from hounsfield.core.study import InstanceRef
 from hounsfield.errors import BadRequest, NotFound
@@ -25,6 +26,7 @@ from hounsfield.service.dicomweb.retrieving import (
     multipart,
     zipped,
 )
+from hounsfield.service.dicomweb.searching import headers_of, question, rows_of
 from hounsfield.service.dicomweb.storing import Body, reply_of, store_parts
 from hounsfield.service.routes.studies import store_of
 from hounsfield.service.routing import Context, Route, context, in_thread
@@ -44,6 +46,43 @@ def _base(request: Request) -> str:
     """Return the URL up to ``/studies``, as the client wrote it; the edge has checked its host."""
     before, _, _ = request.url.path.partition("/studies")
     return f"{request.url.scheme}://{request.headers['host']}{before}"
+
+
+def search_studies(request: Request) -> Response:
+    """Search for studies."""
+    return _found(request, Level.STUDY)
+
+
+def search_series(request: Request) -> Response:
+    """Search for series over all studies."""
+    return _found(request, Level.SERIES)
+
+
+def search_instances(request: Request) -> Response:
+    """Search for instances over all studies."""
+    return _found(request, Level.INSTANCE)
+
+
+def search_series_of(request: Request, study: str) -> Response:
+    """Search for the series of a study."""
+    return _found(request, Level.SERIES, study)
+
+
+def search_instances_of(request: Request, study: str) -> Response:
+    """Search for the instances of a study."""
+    return _found(request, Level.INSTANCE, study)
+
+
+def search_instances_of_series(request: Request, study: str, series: str) -> Response:
+    """Search for the instances of a series."""
+    return _found(request, Level.INSTANCE, study, series)
+
+
+def _found(request: Request, level: Level, study: str = "", series: str = "") -> Response:
+    asked = question(request.query_params, level, study, series)
+    page = _view(context(request)).search(level, asked.filters, asked.offset, asked.limit, asked.is_fuzzy)
+    base = f"{request.url.scheme}://{request.headers['host']}{request.url.path.partition('/dicom-web')[0]}/dicom-web"
+    return JSONResponse(rows_of(page, base), headers=headers_of(page), media_type=DICOM_JSON)
 
 
 async def store_instances(request: Request) -> Response:
@@ -178,6 +217,12 @@ def retrieve_bulk(request: Request, study: str, series: str, instance: str, plac
 
 _INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
 _READ: tuple[tuple[str, Callable[..., Any], Event], ...] = (
+    ("/studies", search_studies, Event.STUDY_SEARCH),
+    ("/series", search_series, Event.STUDY_SEARCH),
+    ("/instances", search_instances, Event.STUDY_SEARCH),
+    ("/studies/{study}/series", search_series_of, Event.STUDY_SEARCH),
+    ("/studies/{study}/instances", search_instances_of, Event.STUDY_SEARCH),
+    ("/studies/{study}/series/{series}/instances", search_instances_of_series, Event.STUDY_SEARCH),
     ("/studies/{study}", retrieve_study, Event.STUDY_RETRIEVE),
     ("/studies/{study}/series/{series}", retrieve_series, Event.STUDY_RETRIEVE),
     (_INSTANCE, retrieve_instance, Event.STUDY_RETRIEVE),

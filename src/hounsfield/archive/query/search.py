@@ -104,7 +104,10 @@ class Search:
 
     def _conditions(self) -> list[ColumnElement[bool]]:
         table = _TABLES[self.level]
-        found: list[ColumnElement[bool]] = [table.c.project.in_(self.projects), studies.c.project.in_(self.projects)]
+        # As a plain column, the project of the lower rows would draw SQLite to the index that begins with it, which
+        # holds nearly every row: 70 ms at 50,000 instances instead of 5.
+        own: ColumnElement[Any] = table.c.project if self.level is Level.STUDY else func.coalesce(table.c.project, "")
+        found: list[ColumnElement[bool]] = [own.in_(self.projects), studies.c.project.in_(self.projects)]
         if len(self.projects) > 1:
             found.append(~self._is_seen_before(table))
         found.extend(self._condition(each) for each in self.filters if not is_universal(each.value))

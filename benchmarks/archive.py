@@ -27,7 +27,7 @@ from tests.archive.store.killing import object_of
 
 RESULT = Path(__file__).parent / "results" / "archive.json"
 OF_A_STUDY = 200
-RECEIVED = 1000
+RECEIVED = 500
 TOGETHER = 50
 CLIENTS = (1, 8, 32)
 SEARCHES = 40

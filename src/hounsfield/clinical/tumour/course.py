@@ -1,6 +1,7 @@
 """The course of a tumour: sums of this visit and of earlier reports, and what RECIST, mRECIST and PERCIST say."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,13 +158,25 @@ def _read_visit(path: Path) -> Visit:
             raise SettingsError("E249", found=path.name, reason=f"> {LARGEST_REPORT_BYTES} bytes")
         data = json.loads(path.read_text(encoding="utf-8"))
         measured = [item for finding in data["findings"] for item in finding["measurements"]]
-        sums = [float(item["value"]) for item in _of(measured, words.SUM)]
-        peaks = sorted((float(item["value"]), str(item["unit"])) for item in _of(measured, words.SUV_PEAK))
+        sums = [_amount(item) for item in _of(measured, words.SUM)]
+        peaks = sorted((_amount(item), str(item["unit"])) for item in _of(measured, words.SUV_PEAK))
         date = str(data.get("study_date") or "")
     except (OSError, UnicodeDecodeError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise SettingsError("E249", found=path.name, reason=type(error).__name__) from error
     peak, unit = peaks[-1] if peaks else (None, "")
     return Visit(date, sums[0] if sums else None, peak, unit)
+
+
+def _amount(item: dict[str, Any]) -> float:
+    """Return the value of a measurement that cannot be below nought.
+
+    Raises:
+        ValueError: it is negative, or no number: every comparison with NaN would be false, and read as stable.
+    """
+    value = float(item["value"])
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"{value}")
+    return value
 
 
 def _of(measured: Sequence[dict[str, Any]], concept: CodedConcept) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 @dataclass(frozen=True)
 class Incoming:
-    """Bytes that are written and durable, and have no place yet."""
+    """Bytes that are written, and have no place yet."""
 
     path: Path
     sha256: str
@@ -47,7 +47,7 @@ class Blobs:
         return self.root / sha256[:2] / sha256[2:4] / sha256
 
     def take_in(self, chunks: Iterable[bytes], limit_bytes: int) -> Incoming:
-        """Write and hash bytes as they come, and make them durable; what breaks off leaves nothing.
+        """Write and hash bytes as they come; what breaks off leaves nothing. They are durable once they are placed.
 
         Raises:
             Refused: ``E110``, more bytes than the limit.
@@ -65,8 +65,6 @@ class Blobs:
                 digest.update(chunk)
                 with told():
                     _write(descriptor, chunk)
-            with told():
-                os.fsync(descriptor)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -75,7 +73,7 @@ class Blobs:
         return Incoming(path, digest.hexdigest(), size)
 
     def place(self, incoming: Incoming) -> Path:
-        """Move bytes into their place, and return once that is durable.
+        """Make bytes durable, move them into their place, and return once that is durable too.
 
         Raises:
             ArchiveError: ``E172``, ``E176``; the bytes are gone then.
@@ -83,22 +81,26 @@ class Blobs:
         path = self.path(incoming.sha256)
         try:
             with told():
-                self._make_folder(path.parent)
+                sync(incoming.path)
+                changed = self._make_folder(path.parent)
                 incoming.path.replace(path)
-                sync_folder(path.parent)
+                for folder in changed:
+                    sync(folder)
         except BaseException:
             incoming.path.unlink(missing_ok=True)
             raise
         return path
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_folder(self, folder: Path) -> list[Path]:
+        """Make a folder for a blob, and return the folders whose names have changed once the blob is in it."""
         if folder.is_dir():
-            return
+            return [folder]
+        changed = [folder, folder.parent]
         if not folder.parent.is_dir():
             folder.parent.mkdir(_FOLDER_MODE, exist_ok=True)
-            sync_folder(self.root)
+            changed.append(self.root)
         folder.mkdir(_FOLDER_MODE, exist_ok=True)
-        sync_folder(folder.parent)
+        return changed
 
     def clear_incoming(self) -> int:
         """Remove what broke off before it had a place, and return how many there were."""
@@ -126,13 +128,18 @@ class Blobs:
                     yield item.path, is_file and item.path == place and bool(_DIGEST.fullmatch(name))
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    sync(folder)
 
 
 def _write(descriptor: int, chunk: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from hounsfield.archive.query import tables
-from hounsfield.archive.store.blobs import Blobs, Incoming, sync_folder
+from hounsfield.archive.store.blobs import Blobs, Incoming, sync
 from hounsfield.archive.store.database import Database
 from hounsfield.archive.store.examine import charset_of, examine
 from hounsfield.archive.store.faults import told
@@ -137,7 +137,7 @@ class Quarantine:
                 path.unlink(missing_ok=True)
         if not is_needed and path.parent.is_dir():
             with told():
-                sync_folder(path.parent)
+                sync(path.parent)
         return not is_needed
 
     def _held(self, entry: int) -> QuarantineEntry:

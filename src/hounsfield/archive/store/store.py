@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from hounsfield.archive.limits import Limits
+from hounsfield.archive.store.backup import Copied, backup
 from hounsfield.archive.store.blobs import Blobs
 from hounsfield.archive.store.database import Database
 from hounsfield.archive.store.examine import STORE_LIMITS, charset_of, examine
@@ -17,9 +19,12 @@ from hounsfield.archive.store.quarantine import Quarantine
 from hounsfield.archive.store.receipt import Receipt
 from hounsfield.archive.store.recovery import DEFAULT_PROJECT, Recovered, recover
 from hounsfield.archive.store.rows import Pending
+from hounsfield.archive.store.verify import Progress, StoreVerdict, verify
 from hounsfield.archive.store.view import View
 from hounsfield.archive.store.writer import Writer
 from hounsfield.errors import ArchiveError
+
+_SIDE_BY_SIDE = 16
 
 
 class Store:
@@ -79,7 +84,9 @@ class Store:
             Timeout: ``E175``.
         """
         with self._working():
-            return self._writer.write([self._take_in(chunks, Intent(project, source), limits)])[0]
+            pending = self._take_in(chunks, Intent(project, source), limits)
+            self._blobs.place(pending.arrival.incoming)
+            return self._writer.write([pending])[0]
 
     def receive_many(
         self,
@@ -100,9 +107,9 @@ class Store:
                 for chunks in objects:
                     pending.append(self._take_in(chunks, intent, limits))
             except BaseException:
-                self._write_what_came(pending)
+                self._write_together(pending)
                 raise
-            return tuple(self._writer.write(pending)) if pending else ()
+            return self._write_together(pending)
 
     def view(self, projects: Sequence[str] = (DEFAULT_PROJECT,)) -> View:
         """Return the store as somebody with these projects sees it."""
@@ -111,6 +118,14 @@ class Store:
     def quarantine(self, projects: Sequence[str] = (DEFAULT_PROJECT,)) -> Quarantine:
         """Return the quarantine of these projects."""
         return Quarantine(self._database, self._blobs, projects, self._fallback_charsets)
+
+    def verify(self, progress: Progress | None = None, repair: bool = False) -> StoreVerdict:
+        """Hold every blob against its name and the index; see ``verify``."""
+        return verify(self._blobs, self._database, progress, repair)
+
+    def backup(self, target: Path, progress: Progress | None = None) -> Copied:
+        """Copy the store into an empty folder while it receives; see ``backup``."""
+        return backup(self.folder, target, progress)
 
     def close(self) -> None:
         """Write what waits and close; nothing can be taken in afterwards."""
@@ -135,12 +150,15 @@ class Store:
         except BaseException:
             incoming.path.unlink(missing_ok=True)
             raise
-        self._blobs.place(incoming)
         return Pending(arrival, intent)
 
-    def _write_what_came(self, pending: Sequence[Pending]) -> None:
-        if pending:
-            self._writer.write(pending)
+    def _write_together(self, pending: Sequence[Pending]) -> tuple[Receipt, ...]:
+        """Place and write what came. Files wait for the disk side by side, so that one wait serves many of them."""
+        if not pending:
+            return ()
+        with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(pending))) as pool:
+            list(pool.map(self._blobs.place, [each.arrival.incoming for each in pending]))
+        return tuple(self._writer.write(pending))
 
     @contextmanager
     def _working(self) -> Iterator[None]:

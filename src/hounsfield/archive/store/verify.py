@@ -1,8 +1,8 @@
 """Is every byte still what was received? Each blob against its name, each row against its blob.
 
 Faults are told and never mended by taking anything away: ``repair`` takes in what lies there without a row, and moves
-what does not belong among the blobs into a folder of its own. Missing and changed bytes can only come from a backup or their
-sender, who may simply send again.
+what does not belong among the blobs into a folder of its own. Missing and changed bytes can only come from a backup or
+their sender, who may simply send again.
 """
 
 from collections.abc import Callable
@@ -104,7 +104,7 @@ def verify(blobs: Blobs, database: Database, progress: Progress | None = None, r
         later, _ = _named(database)
         unknown = [sha256 for sha256 in placed if sha256 not in later and sha256 not in changed]
         if repair and unknown:
-            reindex([(sha256, None) for sha256 in unknown], blobs, database)
+            reindex([(sha256, None) for sha256 in unknown], blobs, database, {})
         faults.extend(StoreFault(FaultKind.UNKNOWN, sha256, is_mended=repair) for sha256 in unknown)
         for path in foreign:
             name = path.relative_to(blobs.root).as_posix()

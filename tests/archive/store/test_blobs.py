@@ -127,7 +127,7 @@ def test_a_disk_that_fails_is_told_and_nothing_is_left(blobs, monkeypatch, call,
 
     monkeypatch.setattr(blobs_module.os, call, fail)
     with pytest.raises(ArchiveError) as caught:
-        blobs.take_in([b"abc"], LIMIT)
+        blobs.place(blobs.take_in([b"abc"], LIMIT))
     monkeypatch.undo()
     assert caught.value.code == code
     assert list(blobs.incoming.iterdir()) == []

@@ -148,7 +148,7 @@ def test_a_system_that_takes_one_byte_at_a_time_still_writes_all(blobs, monkeypa
 
 
 def test_bytes_are_durable_before_they_have_a_name_and_the_name_is_durable_after(blobs, monkeypatch):
-    """The order that makes a crash harmless: data, rename, folder; new folders from the root down."""
+    """The order that makes a crash harmless: data, rename, then every folder whose names have changed."""
     events = []
     original_sync, original_replace, original_mkdir = os.fsync, Path.replace, Path.mkdir
 
@@ -173,11 +173,11 @@ def test_bytes_are_durable_before_they_have_a_name_and_the_name_is_durable_after
     assert events == [
         ("sync", str(incoming.path)),
         ("mkdir", outer),
-        ("sync", root),
         ("mkdir", inner),
-        ("sync", outer),
         ("rename", str(path)),
         ("sync", inner),
+        ("sync", outer),
+        ("sync", root),
     ]
     events.clear()
     blobs.place(blobs.take_in([b"abc"], LIMIT))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.progress import MAIN_PATH, VERBS, accept, still_to_come
+from tests.house.progress import MAIN_PATH, MODULES, VERBS, accept, still_to_come
 
 
 def build(package: Path) -> None:
@@ -12,7 +12,7 @@ def build(package: Path) -> None:
         (package / room).mkdir(parents=True)
         (package / room / "__init__.py").write_text("", encoding="utf-8")
     for verb in VERBS:
-        (package / "cli" / f"{verb}.py").write_text("", encoding="utf-8")
+        (package / "cli" / f"{MODULES.get(verb, verb)}.py").write_text("", encoding="utf-8")
 
 
 def test_an_empty_package_lacks_everything(tmp_path: Path) -> None:

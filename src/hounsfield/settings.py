@@ -52,6 +52,12 @@ class Settings(BaseModel):
     oidc_issuer: str = Field("", description="OpenID Connect issuer whose tokens are accepted; none by default.")
     oidc_audience: str = Field("", description="What these tokens must be made for.")
     oidc_keys: Path | None = Field(None, description="File with the issuer's public keys, a JWKS.")
+    dicom_port: int = Field(
+        11112, ge=0, le=65535, description="Port for DICOM peers, where the store has a peers.toml; 0 takes a free one."
+    )
+    dicom_ae_title: str = Field(
+        "HOUNSFIELD", min_length=1, max_length=16, description="AE title that DICOM peers must call."
+    )
     audit_strict: bool = Field(False, description="Refuse reading too while the audit log cannot be written.")
 
     def digest(self) -> str:

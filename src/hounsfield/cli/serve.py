@@ -56,6 +56,7 @@ def serve(
         data = {
             "address": start.address,
             "store": str(start.store),
+            "dicom": start.dicom,
             "first_user": start.first_user,
             "first_password": start.first_password,
         }
@@ -70,5 +71,7 @@ def serve(
 def _lines(start: "Start", talk: Talk) -> Iterator[str]:
     yield f"{talk.label('service-address')}: {start.address}"
     yield f"{talk.label('service-store')}: {start.store}"
+    if start.dicom:
+        yield f"{talk.label('service-dicom')}: {start.dicom}"
     if start.first_user:
         yield f"{talk.label('service-first')}: {start.first_user}  {start.first_password}"

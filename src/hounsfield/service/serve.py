@@ -4,7 +4,8 @@ import ipaddress
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +37,14 @@ class Start:
         store: the folder of the store.
         first_user: name of the account made on the first start, else None.
         first_password: its password, which is nowhere else.
+        dicom: AE title, address and port for DICOM peers; None where the store has none.
     """
 
     address: str
     store: Path
     first_user: str | None
     first_password: str | None
+    dicom: str | None = None
 
 
 def serve(settings: Settings, folder: Path, announce: Callable[[Start], None]) -> None:
@@ -69,10 +72,36 @@ def serve(settings: Settings, folder: Path, announce: Callable[[Start], None]) -
     with listener:
         recorder = Recorder(Scribe(open_log(folder)), settings.audit_strict)
         desk = Desk(gate, recorder, doors_of(settings), store=open_store(folder), app_folder=installed_app())
-        start = Start(address_of(settings, listener), folder, FIRST_USER if first else None, first)
-        desk.recorder.scribe.write(Entry(Event.SERVICE_START, actor="service", objects=(start.address,)))
-        announce(start)
-        _run(settings, desk, listener)
+        with ExitStack() as held:
+            try:
+                dicom = held.enter_context(dicom_port(settings, folder, recorder.scribe))
+            except BaseException:
+                desk.close()
+                raise
+            start = Start(address_of(settings, listener), folder, FIRST_USER if first else None, first, dicom)
+            desk.recorder.scribe.write(Entry(Event.SERVICE_START, actor="service", objects=(start.address,)))
+            announce(start)
+            _run(settings, desk, listener)
+
+
+@contextmanager
+def dicom_port(settings: Settings, folder: Path, scribe: Scribe) -> Iterator[str | None]:
+    """Hold the DICOM port open where the store has peers, and give its name and address; None where it has none.
+
+    Raises:
+        SettingsError: ``E494`` the port cannot be had, ``E495`` and ``E496`` the file of peers.
+    """
+    from hounsfield.service.dimse.peers_file import FILE_NAME, read_peers
+
+    if not (folder / FILE_NAME).is_file():
+        yield None
+        return
+    from hounsfield.service.dimse.port import DicomPort
+
+    read_peers(folder / FILE_NAME)
+    title = settings.dicom_ae_title
+    with DicomPort(folder, title, scribe.write, settings.host, settings.dicom_port) as port:
+        yield f"{title}@{settings.host}:{port.port}"
 
 
 def installed_app() -> Path | None:

@@ -91,6 +91,8 @@ def test_the_same_password_is_never_hashed_the_same():
         ("not a hash", PASSWORD, False),
         ("$argon2id$v=19$m=64,t=1,p=4$AAAA$AAAA", PASSWORD, False),
     ],
+    # each collection draws another salt, and every worker must name the tests alike
+    ids=["right", "a blank more", "empty", "long", "no hash", "no hash, empty", "not a hash", "short hash"],
 )
 def test_only_the_right_password_is_right(hashed, password, expected):
     assert CHEAP.verify(hashed, password) is expected

@@ -226,6 +226,7 @@ def test_an_archive_is_unpacked_and_each_file_has_its_answer(stand):
         (b"PK\x03\x04" + bytes(1000), "E130"),
         (zipped(a=bytes(65 << 20)), "E137"),
     ],
+    ids=["upwards", "absolute", "cut", "no directory", "bomb"],
 )
 def test_a_hostile_archive_is_refused_and_leaves_nothing(content, code, stand):
     reply = send(stand, content)

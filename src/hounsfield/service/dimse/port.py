@@ -15,6 +15,13 @@ from hounsfield.service.audit.record import Entry, Outcome
 from hounsfield.service.dimse.process import WRITTEN
 
 _log = logging.getLogger("hounsfield.dimse")
+_PROGRAM = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from hounsfield.service.dimse.process import main
+sys.exit(main(sys.argv[1:], sys.stdout, sys.stdin))
+"""
+"""What the child runs. Warnings of pydicom quote values of headers, so none of them is said."""
 _END_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
 _EVENTS = frozenset({Event.ASSOCIATION_OPEN, Event.ASSOCIATION_REFUSED, Event.STUDY_STORE})
@@ -68,7 +75,7 @@ class DicomPort:
 
     def _begin(self, port: int) -> tuple["subprocess.Popen[str]", int]:
         folder, host, title = self._place
-        command = [sys.executable, "-m", "hounsfield.service.dimse.process", str(folder), host, str(port), title]
+        command = [sys.executable, "-P", "-c", _PROGRAM, str(folder), host, str(port), title]
         child = subprocess.Popen(  # noqa: S603, our own module, no shell
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1
         )

@@ -1,4 +1,4 @@
-"""The process of the DICOM port: ``python -m hounsfield.service.dimse.process FOLDER HOST PORT AE_TITLE``.
+"""The process of the DICOM port, as ``port.py`` begins it.
 
 It tells its parent, one line of JSON each, the port it has and what is to be written down; a line that comes back says
 that it is written, and only then the peer gets its answer. It ends when its parent closes the line or dies.
@@ -6,9 +6,7 @@ that it is written, and only then the peer gets its answer. It ends when its par
 
 import json
 import queue
-import sys
 import threading
-import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TextIO
@@ -124,8 +122,3 @@ def main(arguments: list[str], to: TextIO, back: TextIO) -> int:
         parent.tell(error=error.code)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # pydicom quotes values of headers in its warnings
-    sys.exit(main(sys.argv[1:], sys.stdout, sys.stdin))

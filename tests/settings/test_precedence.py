@@ -26,6 +26,8 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "oidc_issuer": ("https://a", "https://b", "https://c"),
     "oidc_audience": ("a", "b", "c"),
     "oidc_keys": ("/file", "/variable", "/flag"),
+    "dicom_port": (104, 4242, 0),
+    "dicom_ae_title": ("A", "B", "C"),
     "audit_strict": (True, False, True),
 }
 PATHS = {"models_folder", "store_folder", "tls_certificate", "tls_key", "oidc_keys"}

@@ -208,6 +208,7 @@ def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(STARTERS.glob("*.toml")), ids=lambda path: path.stem)
 def test_starter_recipes_are_valid_and_named_after_their_file(path: Path) -> None:
     recipe = read_recipe(path)
-    assert recipe.model.name == path.stem
+    # a recipe that goes on from a model makes a newer version of the same
+    assert recipe.model.name == path.stem.removesuffix("-on")
     assert recipe.model.limits
     assert recipe.model.licence != "not stated"

@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy
 
 from hounsfield.archive.limits import Limits
 from hounsfield.archive.protocol import StudyQuery
@@ -357,3 +358,59 @@ def test_network_file_systems_are_refused(tmp_path, kind, is_refused):
 def test_limits_of_a_store_are_wider_than_those_of_an_analysis():
     assert STORE_LIMITS.max_file_bytes > Limits().max_file_bytes
     assert STORE_LIMITS.max_sequence_depth == Limits().max_sequence_depth
+
+
+# ---- how many questions are asked
+
+
+def questions(store, ask) -> list[str]:
+    """Return the statements that a question to a view makes."""
+    asked: list[str] = []
+
+    def note(connection, cursor, statement, *_):
+        if statement.startswith("SELECT"):
+            asked.append(statement)
+
+    engine = store._database.reader
+    sqlalchemy.event.listen(engine, "before_cursor_execute", note)
+    try:
+        ask(store.view())
+    finally:
+        sqlalchemy.event.remove(engine, "before_cursor_execute", note)
+    return asked
+
+
+def test_questions_do_not_grow_with_what_is_found(store):
+    """A list of studies once asked again for each series, and one frame for its whole study."""
+    counts = []
+    for study in range(1, 4):
+        for series in range(1, 4):
+            place = {"StudyInstanceUID": f"1.9.{study}", "SeriesInstanceUID": f"1.9.{study}.{series}"}
+            store.receive_many([ct(100 * study + 10 * series + number, **place)] for number in (1, 2))
+        found = questions(store, lambda view: view.search_for_studies())
+        counts.append((len(found), len(questions(store, lambda view: view.retrieve_study("1.9.1")))))
+    assert len(set(counts)) == 1
+    studies = store.view().search_for_studies()
+    assert [[len(series.instances) for series in study.series] for study in studies] == [[2, 2, 2]] * 3
+    one = questions(store, lambda view: view.retrieve_instances("1.9.1", "1.9.1.1", "1.2.3.111"))
+    assert len(one) == 2
+
+
+def test_instances_of_a_place_are_those_of_its_study_series_by_series(store):
+    for number, series in ((4, "1.9.2"), (3, "1.9.1"), (2, "1.9.2"), (1, "1.9.1")):
+        store.receive([ct(number, StudyInstanceUID="1.9", SeriesInstanceUID=series, SeriesNumber=int(series[-1]))])
+    view = store.view()
+
+    def of(*place: str) -> list[str]:
+        return [ref.sop_instance_uid for ref in view.retrieve_instances(*place)]
+
+    whole = [ref.sop_instance_uid for series in view.retrieve_study("1.9").series for ref in series.instances]
+    assert of("1.9") == whole == ["1.2.3.1", "1.2.3.3", "1.2.3.2", "1.2.3.4"]
+    assert of("1.9", "1.9.2") == ["1.2.3.2", "1.2.3.4"]
+    assert of("1.9", "1.9.2", "1.2.3.4") == ["1.2.3.4"]
+    for place in (("1.8",), ("1.9", "1.9.3"), ("1.9", "1.9.1", "1.2.3.4"), ("",)):
+        with pytest.raises(NotFound) as caught:
+            of(*place)
+        assert (caught.value.code, caught.value.uid) == ("E161", place[-1])
+    with pytest.raises(NotFound):
+        store.view(["other"]).retrieve_instances("1.9")

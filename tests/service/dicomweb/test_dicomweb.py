@@ -13,8 +13,10 @@ from dicomweb_client.api import DICOMwebClient
 from dicomweb_client.session_utils import create_session
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
+from starlette.requests import Request
 
 from hounsfield.service.dicomweb.retrieving import accepted
+from hounsfield.service.dicomweb.routes import base_of
 from tests.service.dicomweb.live import running
 from tests.service.dimse.stand import slice_of
 
@@ -423,6 +425,28 @@ def test_the_log_tells_who_stored_and_read_which_study(service):
     actors = {(entry.event.value.name, entry.actor) for entry in entries}
     assert {("study.store", "technologist@a"), ("study.retrieve", "reader@a")} <= actors
     assert "A^B" not in str(entries)
+
+
+@pytest.mark.parametrize(
+    ("project", "base"),
+    [
+        (None, "http://h:1/dicom-web"),
+        ("a", "http://h:1/projects/a/dicom-web"),
+        ("studies", "http://h:1/projects/studies/dicom-web"),
+        ("dicom-web", "http://h:1/projects/dicom-web/dicom-web"),
+    ],
+)
+def test_urls_begin_where_the_service_does_whatever_a_project_is_called(project, base):
+    """A project named like a part of the path once cut the URLs of its instances short."""
+    scope = {
+        "type": "http",
+        "scheme": "http",
+        "path": f"{base.removeprefix('http://h:1')}/studies/1.2/metadata",
+        "query_string": b"",
+        "headers": [(b"host", b"h:1")],
+        "path_params": {} if project is None else {"project": project},
+    }
+    assert base_of(Request(scope)) == base
 
 
 # ---- what clients accept

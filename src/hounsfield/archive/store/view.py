@@ -1,12 +1,13 @@
 """A store as somebody may see it: every question and every byte goes through the projects of a view."""
 
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Column, Select, Table, select
 
 from hounsfield.archive.protocol import ALL_STUDIES, StudyQuery
 from hounsfield.archive.query.attributes import Level
@@ -18,7 +19,11 @@ from hounsfield.archive.store.faults import told
 from hounsfield.core.study import DICOM_MEDIA_TYPE, InstanceRef, Series, Study
 from hounsfield.errors import NotFound
 
+_SERIES_ORDER = (series.c.series_number.is_(None), series.c.series_number, series.c.series_instance_uid)
 _ORDER = (instances.c.instance_number.is_(None), instances.c.instance_number, instances.c.sop_instance_uid)
+
+_STUDIES_AT_A_TIME = 500
+"""Keys in one question; SQLite takes 32,766."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class View:
             )
             asked = asked.where(studies.c.id.in_(of_modality))
         rows = self._first_of_each(self._rows(asked), "study_instance_uid")
-        return tuple(self._study(row) for row in rows)
+        parts = (rows[start : start + _STUDIES_AT_A_TIME] for start in range(0, len(rows), _STUDIES_AT_A_TIME))
+        return tuple(study for part in parts for study in self._studies(part))
 
     def search_for_series(self, study_instance_uid: str) -> tuple[Series, ...]:
         """Return the series of a study, in the order of their numbers; none when it is not there."""
@@ -75,9 +81,11 @@ class View:
         Raises:
             NotFound: ``E161``.
         """
-        key = self._series_key(series_instance_uid)
+        key = self._key(series, series.c.series_instance_uid, series_instance_uid)
         asked = select(series, studies.c.study_instance_uid).join(studies).where(series.c.id == key)
-        return self._series(self._rows(asked)[0])
+        (row,) = self._rows(asked)
+        held = self._rows(select(instances).where(instances.c.series_key == key).order_by(*_ORDER))
+        return self._series(row, row["study_instance_uid"], held)
 
     def retrieve_instance(self, sop_instance_uid: str) -> InstanceRef:
         """Return an instance; its bytes lie in its path and must not be changed.
@@ -86,6 +94,25 @@ class View:
             NotFound: ``E161``.
         """
         return self._instance(self._instance_row(sop_instance_uid))
+
+    def retrieve_instances(
+        self, study_instance_uid: str, series_instance_uid: str = "", sop_instance_uid: str = ""
+    ) -> tuple[InstanceRef, ...]:
+        """Return the instances of a study, of one of its series, or one of these, series and instances in order.
+
+        Raises:
+            NotFound: ``E161``, there is none.
+        """
+        key = self._key(studies, studies.c.study_instance_uid, study_instance_uid)
+        asked = select(instances).join(series, instances.c.series_key == series.c.id).where(series.c.study_key == key)
+        if series_instance_uid:
+            asked = asked.where(series.c.series_instance_uid == series_instance_uid)
+        if sop_instance_uid:
+            asked = asked.where(instances.c.sop_instance_uid == sop_instance_uid)
+        found = self._rows(asked.order_by(*_SERIES_ORDER, *_ORDER))
+        if not found:
+            raise NotFound("E161", uid=sop_instance_uid or series_instance_uid)
+        return tuple(self._instance(row) for row in found)
 
     def open_instance(self, sop_instance_uid: str) -> Path:
         """Return where the bytes of an instance lie, as they were received.
@@ -131,7 +158,7 @@ class View:
         Raises:
             NotFound: ``E161``.
         """
-        key = self._series_key(series_instance_uid)
+        key = self._key(series, series.c.series_instance_uid, series_instance_uid)
         joined = documents.join(instances, documents.c.instance_key == instances.c.id)
         asked = select(documents.c.packed_json).select_from(joined)
         rows = self._rows(asked.where(instances.c.series_key == key).order_by(*_ORDER))
@@ -163,13 +190,12 @@ class View:
                 best[row[name]] = row
         return list(best.values())
 
-    def _series_key(self, series_instance_uid: str) -> int:
-        asked = select(series.c.id, series.c.project, series.c.series_instance_uid).where(
-            series.c.series_instance_uid == series_instance_uid, series.c.project.in_(self.projects)
-        )
-        found = self._first_of_each(self._rows(asked.order_by(series.c.id)), "series_instance_uid")
+    def _key(self, table: Table, column: Column[str], uid: str) -> int:
+        """Return the key of the row of a UID."""
+        asked = select(table.c.id, table.c.project, column).where(column == uid, table.c.project.in_(self.projects))
+        found = self._first_of_each(self._rows(asked.order_by(table.c.id)), column.name)
         if not found:
-            raise NotFound("E161", uid=series_instance_uid)
+            raise NotFound("E161", uid=uid)
         return int(found[0]["id"])
 
     def _instance_row(self, sop_instance_uid: str) -> Any:
@@ -183,29 +209,31 @@ class View:
 
     # ---- nouns
 
-    def _study(self, row: Any) -> Study:
-        uid = row["study_instance_uid"]
-        asked = (
-            select(series)
-            .where(series.c.study_key == row["id"])
-            .order_by(series.c.series_number.is_(None), series.c.series_number, series.c.series_instance_uid)
-        )
-        found = (self._series({**each, "study_instance_uid": uid}) for each in self._rows(asked))
-        return Study(
-            study_instance_uid=uid,
-            series=tuple(found),
-            patient_id=row["patient_id"],
-            patient_age_years=row["patient_age_years"],
-            patient_sex=row["patient_sex"],
-            accession_number=row["accession_number"],
-            study_date=row["study_date"],
-        )
+    def _studies(self, rows: Sequence[Any]) -> list[Study]:
+        """Return studies with all that is in them, by two questions however many they are."""
+        of_these = series.c.study_key.in_([row["id"] for row in rows])
+        joined = select(instances).join(series, instances.c.series_key == series.c.id)
+        held = _by(self._rows(joined.where(of_these).order_by(*_ORDER)), "series_key")
+        parts = _by(self._rows(select(series).where(of_these).order_by(*_SERIES_ORDER)), "study_key")
+        return [
+            Study(
+                study_instance_uid=row["study_instance_uid"],
+                series=tuple(
+                    self._series(part, row["study_instance_uid"], held[part["id"]]) for part in parts[row["id"]]
+                ),
+                patient_id=row["patient_id"],
+                patient_age_years=row["patient_age_years"],
+                patient_sex=row["patient_sex"],
+                accession_number=row["accession_number"],
+                study_date=row["study_date"],
+            )
+            for row in rows
+        ]
 
-    def _series(self, row: Any) -> Series:
-        held = self._rows(select(instances).where(instances.c.series_key == row["id"]).order_by(*_ORDER))
+    def _series(self, row: Any, study_instance_uid: str, held: Sequence[Any]) -> Series:
         return Series(
             series_instance_uid=row["series_instance_uid"],
-            study_instance_uid=row["study_instance_uid"],
+            study_instance_uid=study_instance_uid,
             modality=row["modality"],
             instances=tuple(self._instance(each) for each in held),
             body_part_examined=_common(each["body_part"] for each in held),
@@ -226,6 +254,14 @@ class View:
             transfer_syntax_uid=row["transfer_syntax_uid"],
             number_of_frames=row["number_of_frames"],
         )
+
+
+def _by(rows: Iterable[Any], name: str) -> defaultdict[int, list[Any]]:
+    """Return rows by a key, in their order."""
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row[name]].append(row)
+    return found
 
 
 def _common(values: Iterable[str]) -> str:

@@ -12,9 +12,7 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from hounsfield.archive.query.attributes import Level
-from hounsfield.archive.store import View
-from hounsfield.core.study import InstanceRef
-from hounsfield.errors import BadRequest, NotFound
+from hounsfield.errors import BadRequest
 from hounsfield.service.access.policy import in_project, in_view
 from hounsfield.service.access.roles import Permission
 from hounsfield.service.audit.events import Event
@@ -28,8 +26,8 @@ from hounsfield.service.dicomweb.retrieving import (
 )
 from hounsfield.service.dicomweb.searching import headers_of, question, rows_of
 from hounsfield.service.dicomweb.storing import Body, reply_of, store_parts
-from hounsfield.service.routes.studies import store_of
-from hounsfield.service.routing import Context, Route, context, in_thread
+from hounsfield.service.routes.studies import store_of, view_of
+from hounsfield.service.routing import Route, context, in_thread
 
 DICOM_JSON = "application/dicom+json"
 PREFIXES = ("/dicom-web", "/projects/{project}/dicom-web")
@@ -38,14 +36,11 @@ _JSON_KINDS = ("application/dicom+json", "application/json")
 _NOT_ACCEPTABLE = 406
 
 
-def _view(found: Context) -> View:
-    return store_of(found).view(found.projects)
-
-
-def _base(request: Request) -> str:
-    """Return the URL up to ``/studies``, as the client wrote it; the edge has checked its host."""
-    before, _, _ = request.url.path.partition("/studies")
-    return f"{request.url.scheme}://{request.headers['host']}{before}"
+def base_of(request: Request) -> str:
+    """Return the URL of the service that a request speaks to, up to ``/studies``; the edge has checked its host."""
+    project = request.path_params.get("project")
+    prefix = PREFIXES[0] if project is None else PREFIXES[1].format(project=project)
+    return f"{request.url.scheme}://{request.headers['host']}{prefix}"
 
 
 def search_studies(request: Request) -> Response:
@@ -80,9 +75,8 @@ def search_instances_of_series(request: Request, study: str, series: str) -> Res
 
 def _found(request: Request, level: Level, study: str = "", series: str = "") -> Response:
     asked = question(request.query_params, level, study, series)
-    page = _view(context(request)).search(level, asked.filters, asked.offset, asked.limit, asked.is_fuzzy)
-    base = f"{request.url.scheme}://{request.headers['host']}{request.url.path.partition('/dicom-web')[0]}/dicom-web"
-    return JSONResponse(rows_of(page, base), headers=headers_of(page), media_type=DICOM_JSON)
+    page = view_of(context(request)).search(level, asked.filters, asked.offset, asked.limit, asked.is_fuzzy)
+    return JSONResponse(rows_of(page, base_of(request)), headers=headers_of(page), media_type=DICOM_JSON)
 
 
 async def store_instances(request: Request) -> Response:
@@ -103,25 +97,10 @@ async def store_instances(request: Request) -> Response:
         body = Body(request.headers.get("content-type", ""), pieces())
         receipts = store_parts(body, store_of(found), found.project, f"stow:{found.user.user}")
         found.objects.extend(sorted({receipt.study_instance_uid for receipt in receipts} - {""}))
-        return reply_of(receipts, body.other_parts, _base(request))
+        return reply_of(receipts, body.other_parts, base_of(request))
 
     status, content = await in_thread(work)
     return JSONResponse(content, status, media_type=DICOM_JSON)
-
-
-def _instances(
-    view: View, study: str, series: str | None = None, instance: str | None = None
-) -> tuple[InstanceRef, ...]:
-    """Return the instances of a place.
-
-    Raises:
-        NotFound: ``E161``, nothing is there for whoever asks.
-    """
-    found = [each for each in view.retrieve_study(study).series if series in (None, each.series_instance_uid)]
-    chosen = tuple(ref for each in found for ref in each.instances if instance in (None, ref.sop_instance_uid))
-    if not chosen:
-        raise NotFound("E161", uid=instance or series or study)
-    return chosen
 
 
 def retrieve_study(request: Request, study: str) -> Response:
@@ -139,9 +118,8 @@ def retrieve_instance(request: Request, study: str, series: str, instance: str) 
     return _files(request, study, series, instance)
 
 
-def _files(request: Request, study: str, series: str | None = None, instance: str | None = None) -> Response:
-    found = context(request)
-    chosen = _instances(_view(found), study, series, instance)
+def _files(request: Request, study: str, series: str = "", instance: str = "") -> Response:
+    chosen = view_of(context(request)).retrieve_instances(study, series, instance)
     wanted = accepted(request.headers.get("accept", "*/*"))
     if "application/zip" in wanted.kinds:
         headers = {"Content-Disposition": 'attachment; filename="dicom.zip"'}
@@ -165,24 +143,18 @@ def instance_metadata(request: Request, study: str, series: str, instance: str) 
     return _metadata(request, study, series, instance)
 
 
-def _metadata(request: Request, study: str, series: str | None = None, instance: str | None = None) -> Response:
-    view = _view(context(request))
+def _metadata(request: Request, study: str, series: str = "", instance: str = "") -> Response:
+    view = view_of(context(request))
     wanted = accepted(request.headers.get("accept", "*/*"))
     if not any(wanted.takes(kind) for kind in _JSON_KINDS):
         raise BadRequest("E484", found=", ".join(wanted.kinds)[:80], expected=DICOM_JSON, status=_NOT_ACCEPTABLE)
-    chosen = view.retrieve_study(study).series
+    chosen = [series] if series else [each.series_instance_uid for each in view.retrieve_study(study).series]
     documents: list[bytes] = []
-    for each in chosen:
-        if series in (None, each.series_instance_uid):
-            place = f"{_base(request)}/studies/{study}/series/{each.series_instance_uid}/instances/"
-            refs = [ref for ref in each.instances if instance in (None, ref.sop_instance_uid)]
-            made = (
-                view.metadata(each.series_instance_uid) if instance is None
-                else [view.instance_metadata(ref.sop_instance_uid) for ref in refs]
-            )  # fmt: skip
-            documents += [_placed(data, place + ref.sop_instance_uid) for ref, data in zip(refs, made, strict=True)]
-    if not documents:
-        raise NotFound("E161", uid=instance or series or study)
+    for uid in chosen:
+        place = f"{base_of(request)}/studies/{study}/series/{uid}/instances/"
+        refs = view.retrieve_instances(study, uid, instance)
+        made = [view.instance_metadata(instance)] if instance else view.metadata(uid)
+        documents += [_placed(data, place + ref.sop_instance_uid) for ref, data in zip(refs, made, strict=True)]
     return Response(b"[" + b",".join(documents) + b"]", media_type=DICOM_JSON)
 
 
@@ -196,12 +168,11 @@ def _placed(document: bytes, place: str) -> bytes:
 
 def retrieve_frames(request: Request, study: str, series: str, instance: str, frames: str) -> Response:
     """Retrieve frames as they are stored."""
-    view = _view(context(request))
-    (chosen,) = _instances(view, study, series, instance)
+    (chosen,) = view_of(context(request)).retrieve_instances(study, series, instance)
     if _FRAMES.fullmatch(frames) is None:
         raise BadRequest("E489", found=frames[:40])
     numbers = [int(number) for number in frames.split(",")]
-    base = f"{_base(request)}/studies/{study}/series/{series}/instances/{instance}"
+    base = f"{base_of(request)}/studies/{study}/series/{series}/instances/{instance}"
     parts = frame_parts(chosen, numbers, accepted(request.headers.get("accept", "*/*")), base)
     kind, octets = multipart(parts, parts[0].content_type.partition(";")[0])
     return StreamingResponse(octets, headers={"Content-Type": kind})
@@ -209,10 +180,8 @@ def retrieve_frames(request: Request, study: str, series: str, instance: str, fr
 
 def retrieve_bulk(request: Request, study: str, series: str, instance: str, place: str) -> Response:
     """Retrieve a value that the metadata refer to."""
-    view = _view(context(request))
-    (chosen,) = _instances(view, study, series, instance)
-    value = bulk_value(chosen.path, place)
-    return Response(value, media_type="application/octet-stream")
+    (chosen,) = view_of(context(request)).retrieve_instances(study, series, instance)
+    return Response(bulk_value(chosen.path, place), media_type="application/octet-stream")
 
 
 _INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"

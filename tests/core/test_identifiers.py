@@ -3,7 +3,7 @@
 import pytest
 from pydicom.uid import UID, generate_uid
 
-from hounsfield.core.identifiers import derived_uid, is_valid_uid, new_uid
+from hounsfield.core.identifiers import derived_uid, has_uid_characters, is_valid_uid, new_uid
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,22 @@ from hounsfield.core.identifiers import derived_uid, is_valid_uid, new_uid
 )
 def test_validity_agrees_with_pydicom(text):
     assert is_valid_uid(text) == bool(UID(text, validation_mode=0).is_valid and text.isascii() and "\n" not in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("1.02", True),
+        ("1" * 64, True),
+        ("1" * 65, False),
+        ("", False),
+        ("1.2\n", False),
+        ("1.2/3", False),
+        ("１.2", False),
+    ],
+)
+def test_characters_of_a_uid_are_digits_and_dots(text, truth):
+    assert has_uid_characters(text) is truth
 
 
 def test_generated_uids_of_pydicom_are_valid():

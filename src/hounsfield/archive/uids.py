@@ -1,13 +1,10 @@
 """Identifiers of stored objects: as they are where they serve, derived the same way each time where they do not."""
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from hounsfield.archive.header import Header
-from hounsfield.core.identifiers import derived_uid, is_valid_uid
-
-_SAFE = re.compile(r"[0-9.]{1,64}")
+from hounsfield.core.identifiers import derived_uid, has_uid_characters, is_valid_uid
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ _is_valid = lru_cache(4096)(is_valid_uid)
 
 @lru_cache(4096)
 def _usable(uid: str, level: str) -> str:
-    if not uid or _SAFE.fullmatch(uid):
+    if not uid or has_uid_characters(uid):
         return uid
     return derived_uid(level, uid)
 

@@ -10,12 +10,21 @@ SeriesInstanceUID = NewType("SeriesInstanceUID", str)
 SOPInstanceUID = NewType("SOPInstanceUID", str)
 
 _FORM = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*", re.ASCII)
+_CHARACTERS = re.compile(r"[0-9.]{1,64}")
 _UUID_ROOT = "2.25."
 
 
 def is_valid_uid(text: str) -> bool:
     """Tell whether a text is a UID: at most 64 characters, components without leading zeros (PS3.5 section 9.1)."""
     return len(text) <= 64 and _FORM.fullmatch(text) is not None
+
+
+def has_uid_characters(text: str) -> bool:
+    """Tell whether a text is 1 to 64 digits and dots: safe to use as a UID, though perhaps not of its form.
+
+    Leading zeros in components are common, and an object that has them is still told apart by them.
+    """
+    return _CHARACTERS.fullmatch(text) is not None
 
 
 def new_uid() -> str:

@@ -10,11 +10,11 @@ import unicodedata
 from sqlalchemy import ColumnElement, and_, false, or_
 
 from hounsfield.archive.query.attributes import NUMBER_VRS, Attribute
+from hounsfield.core.identifiers import has_uid_characters
 from hounsfield.errors import Refused
 
 _WILDCARD = re.compile(r"[*?]")
 _UID_LIST = re.compile(r"[\\,]")
-_UID = re.compile(r"[0-9.]{1,64}")
 _RANGE_VALUE = {"DA": re.compile(r"\d{8}|"), "TM": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?|")}
 _AFTER_DIGITS = "~"
 """Sorts after every digit, point and colon: an end of 12 hours holds 12:59."""
@@ -50,7 +50,7 @@ def condition(attribute: Attribute, column: ColumnElement[str], value: str, is_s
 
 def _in_list(attribute: Attribute, column: ColumnElement[str], value: str) -> ColumnElement[bool]:
     uids = [uid.strip() for uid in _UID_LIST.split(value) if uid.strip()]
-    if len(uids) > MAX_UIDS or any(not _UID.fullmatch(uid) for uid in uids):
+    if len(uids) > MAX_UIDS or any(not has_uid_characters(uid) for uid in uids):
         raise Refused("E185", name=attribute.keyword, found=value[:64])
     return column.in_(uids) if uids else false()
 

@@ -5,7 +5,6 @@ a program or another format as well, brings no usable UIDs, or lacks what makes 
 """
 
 import json
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from hounsfield.archive.record import not_an_image, read_record
 from hounsfield.archive.store.blobs import Incoming
 from hounsfield.archive.store.document import Document, make_document
 from hounsfield.archive.window import FileWindow
+from hounsfield.core.identifiers import has_uid_characters
 from hounsfield.core.quality import Severity
 from hounsfield.errors import HounsfieldError, Refused
 
@@ -36,7 +36,6 @@ STORE_LIMITS = Limits(max_file_bytes=8 * GIB, max_pixel_bytes=64 * GIB)
 """What a store takes in: more than an analysis does, since nothing is decoded."""
 Value = str | int | float | None
 
-_UID = re.compile(r"[0-9.]{1,64}")
 _DISGUISES = ((b"PK\x03\x04", "ZIP"), (b"PK\x05\x06", "ZIP"), (b"%PDF", "PDF"), (b"\xca\xfe\xba\xbe", "Java"))
 _REQUIRED = ("sop_class_uid", "sop_instance_uid", "series_instance_uid", "study_instance_uid")
 
@@ -111,7 +110,7 @@ def _require_fit(header: Header, path: Path) -> None:
     Raises:
         Refused: ``E173``, ``E174``.
     """
-    missing = [name for name in _REQUIRED if not _UID.fullmatch(getattr(header, name))]
+    missing = [name for name in _REQUIRED if not has_uid_characters(getattr(header, name))]
     if missing:
         raise Refused("E173", found=", ".join(missing))
     with path.open("rb") as stream:
@@ -124,7 +123,7 @@ def _require_fit(header: Header, path: Path) -> None:
 def _uids(header: Header) -> tuple[str, str, str, str]:
     """Return the UIDs of a header that have the form of one."""
     found = [getattr(header, name) for name in _REQUIRED]
-    sop_class, instance, series, study = (uid if _UID.fullmatch(uid) else "" for uid in found)
+    sop_class, instance, series, study = (uid if has_uid_characters(uid) else "" for uid in found)
     return sop_class, instance, series, study
 
 

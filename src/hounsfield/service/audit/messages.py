@@ -5,6 +5,7 @@ import re
 from types import MappingProxyType
 from xml.sax.saxutils import quoteattr
 
+from hounsfield.core.identifiers import has_uid_characters
 from hounsfield.service.audit.events import Event
 from hounsfield.service.audit.record import Entry, Outcome, Record
 
@@ -44,7 +45,6 @@ MEANINGS = MappingProxyType(
 )
 """Code meanings of PS3.16 CID 400, 401, 402 and 404."""
 SOURCE = "hounsfield"
-_UID = re.compile(r"[0-9.]{1,64}")
 _IP = re.compile(r"[0-9a-fA-F.:]{2,45}")
 _LOG_ID = "110101"
 _ABOUT_ACCOUNTS = ("110113", "110114")
@@ -104,7 +104,7 @@ def _objects(entry: Entry) -> str:
     parts = []
     if entry.event.value.event_id == _LOG_ID:
         parts.append(_object("audit.db", _URI, "2", "13", "Security Audit Log"))
-    uids = [name for name in entry.objects if _UID.fullmatch(name)]
+    uids = [name for name in entry.objects if has_uid_characters(name)]
     if uids:
         parts.append(_object(uids[0], ("110180", "DCM", MEANINGS["110180"]), "2", "3", uids[0], tuple(uids[1:])))
     is_account = entry.event.value.event_id in _ABOUT_ACCOUNTS and entry.event not in _NOT_ABOUT_ACCOUNTS

@@ -5,11 +5,11 @@ data set unchanged. The response leaves after the archive has it durably.
 """
 
 import logging
-import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from hounsfield.core.identifiers import has_uid_characters
 from hounsfield.errors import ArchiveError, HounsfieldError, Refused
 from hounsfield.service.dimse.association import Association, Message
 from hounsfield.service.dimse.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, is_storage
@@ -21,7 +21,6 @@ COERCED = 0xB000
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
-_UID = re.compile(r"[0-9.]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Storing:
 
     def _kept(self, association: Association, message: Message, peer: Peer) -> Kept:
         command = message.command
-        is_fit = _UID.fullmatch(command.affected_sop_instance_uid) and command.has_data_set
+        is_fit = has_uid_characters(command.affected_sop_instance_uid) and command.has_data_set
         if not is_fit or not is_storage(command.affected_sop_class_uid):
             return Kept(CANNOT_UNDERSTAND, "UID")
         if command.affected_sop_class_uid != message.context.abstract_syntax:

@@ -157,7 +157,7 @@ class Acceptor:
     def _serve(self, line: Line, connection: socket.socket, address: str) -> None:
         try:
             if self._offer.tls is not None:
-                line = self._secured(line, connection, address)
+                line = self._secured(self._offer.tls, line, connection, address)
             self._associate(line, address)
         except (HounsfieldError, OSError) as error:
             _log.info("association ended: %s", getattr(error, "code", type(error).__name__))
@@ -166,10 +166,7 @@ class Acceptor:
             with self._lock:
                 self._lines.pop(line, None)
 
-    def _secured(self, line: Line, connection: socket.socket, address: str) -> Line:
-        context = self._offer.tls
-        if context is None:
-            return line
+    def _secured(self, context: ssl.SSLContext, line: Line, connection: socket.socket, address: str) -> Line:
         connection.settimeout(self._offer.caps.first_seconds)
         secured = Line(context.wrap_socket(connection, server_side=True), self._offer.caps)
         with self._lock:
@@ -196,9 +193,10 @@ class Acceptor:
         try:
             for message in association.messages():
                 self._answer(association, message, peer)
-        except (ArchiveError, Timeout) as error:
-            if error.code == "E492":
-                association.abort(2, 0)
+        except Timeout:
+            association.abort(2, 0)
+            raise
+        except ArchiveError:
             raise
         except HounsfieldError:
             association.abort(2, 6)

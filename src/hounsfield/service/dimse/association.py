@@ -125,17 +125,6 @@ class Association:
             octets += data_units(context_id, data, False, largest)
         self._line.write(octets)
 
-    def send_streamed(self, context_id: int, command: Command, pieces: Iterator[bytes]) -> None:
-        """Send a message whose data set comes in pieces, without holding it whole."""
-        largest = self.agreement.largest
-        self._line.write(data_units(context_id, encode_command(command), True, largest))
-        held: bytes | None = None
-        for piece in pieces:
-            if held is not None:
-                self._line.write(data_units(context_id, held, False, largest, is_end=False))
-            held = piece
-        self._line.write(data_units(context_id, held or b"", False, largest))
-
     def abort(self, source: int, reason: int) -> None:
         """Tell the peer that this association has ended, if it still listens."""
         try:

@@ -75,8 +75,3 @@ Peers = Callable[[], Sequence[Peer]]
 def find_peer(peers: Sequence[Peer], calling: str, address: str) -> Peer | None:
     """Return the peer of an AE title and an address, None where there is none."""
     return next((peer for peer in peers if peer.ae_title == calling and peer.calls_from(address)), None)
-
-
-def find_destination(peers: Sequence[Peer], ae_title: str) -> Peer | None:
-    """Return the peer that a C-MOVE may send to."""
-    return next((peer for peer in peers if peer.ae_title == ae_title and peer.host and peer.port), None)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hounsfield.core.identifiers import has_uid_characters
-from hounsfield.errors import ArchiveError, HounsfieldError, Refused
+from hounsfield.errors import HounsfieldError, Refused
 from hounsfield.service.dimse.association import Association, Message
 from hounsfield.service.dimse.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, is_storage
 from hounsfield.service.dimse.peers import Peer
+from hounsfield.service.dimse.wire import LINE_CODES
 
 _log = logging.getLogger("hounsfield.dimse")
 SUCCESS = 0x0000
@@ -102,13 +103,8 @@ class Storing:
             return self._keep(pieces(), peer.project, f"dimse:{calling}")
         except Refused as error:
             return Kept(CANNOT_UNDERSTAND, error.code)
-        except ArchiveError as error:
-            if error.code in ("E492", "E493"):  # the line itself, not the archive
-                raise
-            _log.error("C-STORE not kept: %s", error.code)
-            return Kept(OUT_OF_RESOURCES, error.code)
         except HounsfieldError as error:
-            if error.code in ("E490", "E491"):
+            if error.code in LINE_CODES:
                 raise
             _log.error("C-STORE not kept: %s", error.code)
             return Kept(OUT_OF_RESOURCES, error.code)

@@ -17,6 +17,10 @@ _FRAGMENT = struct.Struct(">LBB")
 _QUICK_ACKNOWLEDGE = getattr(socket, "TCP_QUICKACK", None)
 
 
+LINE_CODES = frozenset({"E490", "E491", "E492", "E493"})
+"""What is wrong with the line itself, and ends an association; anything else is answered on it."""
+
+
 class Unit(IntEnum):
     """Types of protocol data units (PS3.8 table 9-11 and following)."""
 

@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from hounsfield.clinical.chest_ct.lungs import Lungs
 from hounsfield.core.volume import Volume
+from hounsfield.metrics.components import label_components
 
 Flags = npt.NDArray[np.bool_]
 
@@ -69,11 +70,9 @@ def _middle(flags: Flags) -> float:
 
 def _bones(volume: Volume) -> Flags:
     dense = volume.array >= BONE_HU
-    numbered, count = ndimage.label(dense, np.ones((3, 3, 3)))
-    sizes = np.bincount(numbered.ravel(), minlength=count + 1) * volume.geometry.voxel_volume_mm3 / 1000.0
-    is_bone = sizes >= SMALLEST_BONE_ML
-    is_bone[0] = False
-    bones = is_bone[numbered]
+    found = label_components(dense, 26)
+    is_bone = found.voxels * volume.geometry.voxel_volume_mm3 / 1000.0 >= SMALLEST_BONE_ML
+    bones = np.concatenate([[False], is_bone])[found.labels]
     reach = max(1, round(MARGIN_MM / volume.geometry.row_spacing_mm))
     plane = ndimage.generate_binary_structure(3, 1)
     plane[0] = plane[2] = False

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hounsfield.archive.store import blobs as blobs_module
-from hounsfield.archive.store.blobs import Blobs, Incoming, sync_folder
+from hounsfield.archive.store.blobs import Blobs, Incoming, sync
 from hounsfield.errors import ArchiveError, Refused
 
 LIMIT = 1 << 20
@@ -303,4 +303,4 @@ def test_bytes_that_vanished_before_they_were_placed_are_told(blobs):
 
 def test_a_folder_that_is_not_there_cannot_be_made_durable(tmp_path):
     with pytest.raises(FileNotFoundError):
-        sync_folder(tmp_path / "nowhere")
+        sync(tmp_path / "nowhere")

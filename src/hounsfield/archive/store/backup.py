@@ -18,6 +18,7 @@ from hounsfield.archive.record import digest_of_path
 from hounsfield.archive.store.blobs import Blobs, sync
 from hounsfield.archive.store.database import FILE_NAME
 from hounsfield.archive.store.faults import told
+from hounsfield.archive.store.rows import HELD_STATE
 from hounsfield.errors import ArchiveError
 
 Progress = Callable[[int, int], None]
@@ -115,7 +116,7 @@ def _copy_index(source: Path, target: Path) -> None:
 def _digests(index: Path) -> list[str]:
     with closing(sqlite3.connect(index)) as connection:
         rows = connection.execute(
-            "SELECT sha256 FROM instances UNION SELECT sha256 FROM quarantine WHERE state = 'held' ORDER BY 1"
+            "SELECT sha256 FROM instances UNION SELECT sha256 FROM quarantine WHERE state = ? ORDER BY 1", (HELD_STATE,)
         )
         return [row[0] for row in rows]
 

@@ -137,11 +137,6 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    sync(folder)
-
-
 def _write(descriptor: int, chunk: bytes) -> None:
     """Write all of a chunk: the system may take a part."""
     rest = memoryview(chunk)

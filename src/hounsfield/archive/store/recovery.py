@@ -19,7 +19,7 @@ from hounsfield.archive.store.database import Database
 from hounsfield.archive.store.examine import Arrival, charset_of, examine
 from hounsfield.archive.store.faults import told
 from hounsfield.archive.store.intents import Intent, clear_intents, read_intents
-from hounsfield.archive.store.rows import Pending, Rows
+from hounsfield.archive.store.rows import DISCARDED_STATE, Pending, Rows
 from hounsfield.errors import ArchiveError
 
 DEFAULT_PROJECT = "default"
@@ -59,7 +59,7 @@ def recover(
             for table in (tables.instances, tables.quarantine):
                 asked = select(table.c.sha256)
                 if table is tables.quarantine:
-                    asked = asked.where(table.c.state != "discarded")
+                    asked = asked.where(table.c.state != DISCARDED_STATE)
                 named.update(row[0] for row in connection.execute(asked))
         orphans = sorted(on_disk - named)
         known = read_intents(intents)
